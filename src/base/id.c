@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/* Making UUIDs, and judging the IDs that clients send. */
+#include "base/id.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <sys/random.h>
+
+void id_source_init(struct id_source *src)
+{
+    ssize_t n;
+
+    *src = (struct id_source){0};
+    do
+        n = getrandom(src->rng, sizeof(src->rng), 0);
+    while (n < 0 && errno == EINTR);
+    MUST(n == (ssize_t)sizeof(src->rng));
+    src->rng[0] |= 1; /* a generator that is all zero stays so */
+}
+
+static uint64_t rotate(uint64_t v, int bits)
+{
+    return v << bits | v >> (64 - bits);
+}
+
+/* xoshiro256** (Blackman and Vigna, "Scrambled linear pseudorandom number generators", 2018). */
+static uint64_t next_random(uint64_t s[4])
+{
+    uint64_t ret = rotate(s[1] * 5, 7) * 9, shifted = s[1] << 17;
+
+    s[2] ^= s[0];
+    s[3] ^= s[1];
+    s[1] ^= s[2];
+    s[0] ^= s[3];
+    s[2] ^= shifted;
+    s[3] = rotate(s[3], 45);
+    return ret;
+}
+
+/* Eight hex digits of 32 bits: each nibble spread to a byte, then all eight made letters at once. */
+static void put_hex8(char *dst, uint64_t v)
+{
+    v = (v | v << 16) & UINT64_C(0x0000ffff0000ffff);
+    v = (v | v << 8) & UINT64_C(0x00ff00ff00ff00ff);
+    v = (v | v << 4) & UINT64_C(0x0f0f0f0f0f0f0f0f);
+    uint64_t above9 = (v + UINT64_C(0x0606060606060606)) >> 4 & UINT64_C(0x0101010101010101);
+    v = htobe64(v + UINT64_C(0x3030303030303030) + above9 * ('a' - '0' - 10));
+    memcpy(dst, &v, 8);
+}
+
+void id_make(struct id_source *src, uint64_t unix_ms, char dst[ID_LEN])
+{
+    uint64_t random = next_random(src->rng);
+    char hex[32];
+
+    if (unix_ms > src->last_ms) {
+        src->last_ms = unix_ms;
+        src->seq =
+            (uint16_t)(random >> 53); /* below 2048: half of the 12 bits is left to count up */
+    } else if (++src->seq > 0xfff) {
+        src->last_ms++;
+        src->seq = (uint16_t)(random >> 53);
+    }
+    uint64_t high = src->last_ms << 16 | UINT64_C(0x7000) | src->seq;
+    uint64_t low = UINT64_C(1) << 63 | (next_random(src->rng) >> 2);
+
+    put_hex8(hex, high >> 32);
+    put_hex8(hex + 8, high & UINT32_MAX);
+    put_hex8(hex + 16, low >> 32);
+    put_hex8(hex + 24, low & UINT32_MAX);
+    memcpy(dst, hex, 8);
+    memcpy(dst + 9, hex + 8, 4);
+    memcpy(dst + 14, hex + 12, 4);
+    memcpy(dst + 19, hex + 16, 4);
+    memcpy(dst + 24, hex + 20, 12);
+    dst[8] = dst[13] = dst[18] = dst[23] = '-';
+}
+
+#define EVERY_BYTE(b) (UINT64_C(0x0101010101010101) * (b))
+
+/* Raises the high bit of the bytes in low..high, of eight that are all below 0x80. */
+static uint64_t in_range(uint64_t v, unsigned low, unsigned high)
+{
+    return (v + EVERY_BYTE(0x80 - low)) & ~(v + EVERY_BYTE(0x7f - high));
+}
+
+/* [A-Za-z0-9._-], eight at once. A byte above 0x7f spoils its neighbour too, but it is wrong itself. */
+static bool allowed8(const char *p)
+{
+    uint64_t v;
+
+    memcpy(&v, p, 8);
+    uint64_t good = in_range(v | EVERY_BYTE(0x20), 'a', 'z') | in_range(v, '0', '9') |
+                    in_range(v, '-', '.') | in_range(v, '_', '_');
+    return (good & ~v & EVERY_BYTE(0x80)) == EVERY_BYTE(0x80);
+}
+
+bool correlation_id_valid(struct slice s)
+{
+    char few[8] = {'a', 'a', 'a', 'a', 'a', 'a', 'a', 'a'};
+
+    if (s.n == 0 || s.n > CORRELATION_ID_MAX)
+        return false;
+    if (s.n < 8) {
+        memcpy(few, s.p, s.n);
+        return allowed8(few);
+    }
+    for (size_t i = 0; i + 8 < s.n; i += 8)
+        if (!allowed8(s.p + i))
+            return false;
+    return allowed8(s.p + s.n - 8); /* may overlap the one before */
+}
+
+/* Lower-case hex digits; `zero` says whether 0 alone is a value. */
+static bool hex_field(struct slice s, size_t at, size_t n, bool zero)
+{
+    bool seen = zero;
+
+    for (size_t i = at; i < at + n; i++) {
+        char c = s.p[i];
+
+        if ((c < '0' || c > '9') && (c < 'a' || c > 'f'))
+            return false;
+        seen = seen || c != '0';
+    }
+    return seen;
+}
+
+/* version "-" trace-id "-" parent-id "-" flags; later versions may add "-" and more. */
+bool traceparent_trace_id(struct slice header, struct slice *ret)
+{
+    enum { LEN = 55, TRACE = 3, PARENT = 36, FLAGS = 53 };
+
+    if (header.n < LEN || header.p[TRACE - 1] != '-' || header.p[PARENT - 1] != '-' ||
+        header.p[FLAGS - 1] != '-')
+        return false;
+    if (!hex_field(header, 0, 2, true) || memcmp(header.p, "ff", 2) == 0)
+        return false;
+    if (header.n > LEN && (memcmp(header.p, "00", 2) == 0 || header.p[LEN] != '-'))
+        return false;
+    if (!hex_field(header, TRACE, TRACE_ID_LEN, false) || !hex_field(header, PARENT, 16, false) ||
+        !hex_field(header, FLAGS, 2, true))
+        return false;
+    *ret = (struct slice){header.p + TRACE, TRACE_ID_LEN};
+    return true;
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT */
+/* UUIDs, correlation IDs and traceparent. */
+#include "base/id.h"
+#include "tests/unit/unit.h"
+
+static void check_form(const char id[ID_LEN], const char *prefix)
+{
+    for (size_t i = 0; i < ID_LEN; i++) {
+        if (i == 8 || i == 13 || i == 18 || i == 23)
+            assert_int_equal(id[i], '-');
+        else
+            assert_non_null(memchr("0123456789abcdef", id[i], 16));
+    }
+    assert_memory_equal(id, prefix, strlen(prefix));
+    assert_int_equal(id[14], '7');
+    assert_non_null(memchr("89ab", id[19], 4));
+}
+
+TEST(an_id_is_a_version_7_uuid_of_its_millisecond)
+{
+    struct id_source src;
+    char id[ID_LEN];
+
+    id_source_init(&src);
+    id_make(&src, UINT64_C(0x017f22e279b0), id); /* the stamp of RFC 9562, A.6 */
+    check_form(id, "017f22e2-79b0-7");
+    id_make(&src, UINT64_C(0x0fedcba98765), id);
+    check_form(id, "0fedcba9-8765-7");
+}
+
+TEST(ids_rise_within_a_millisecond_beyond_it_and_when_the_clock_steps_back)
+{
+    struct id_source src;
+    char last[ID_LEN] = {0}, id[ID_LEN];
+    uint64_t ms = UINT64_C(1700000000000);
+
+    id_source_init(&src);
+    for (unsigned i = 0; i < 50000; i++) {
+        if (i == 20000)
+            ms += 3;
+        if (i == 30000)
+            ms -= 3600000;
+        id_make(&src, ms, id);
+        assert_true(memcmp(last, id, ID_LEN) < 0);
+        check_form(id, "");
+        memcpy(last, id, ID_LEN);
+    }
+    assert_true(src.last_ms < UINT64_C(1700000000000) + 100); /* it lends little from the future */
+}
+
+TEST(two_sources_make_different_ids)
+{
+    struct id_source a, b;
+    char id_a[ID_LEN], id_b[ID_LEN];
+
+    id_source_init(&a);
+    id_source_init(&b);
+    id_make(&a, 1, id_a);
+    id_make(&b, 1, id_b);
+    assert_memory_not_equal(id_a + 19, id_b + 19, 17);
+}
+
+TEST(a_made_id_is_a_valid_correlation_id)
+{
+    struct id_source src;
+    char id[ID_LEN];
+
+    id_source_init(&src);
+    id_make(&src, 1, id);
+    assert_true(correlation_id_valid((struct slice){id, ID_LEN}));
+}
+
+static void check_byte_at_each_place(char c, size_t n, bool good)
+{
+    char id[CORRELATION_ID_MAX];
+
+    for (size_t at = 0; at < n; at++) {
+        memset(id, 'a', n);
+        id[at] = c;
+        assert_int_equal(correlation_id_valid((struct slice){id, n}), good);
+    }
+}
+
+TEST(correlation_ids_are_letters_digits_and_three_marks)
+{
+    const char *others = "._-";
+
+    for (unsigned c = 0; c < 256; c++) {
+        char text[3] = {'a', (char)c, 'z'};
+        bool good = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+                    (c != 0 && strchr(others, (int)c) != NULL);
+
+        assert_int_equal(correlation_id_valid((struct slice){text, 3}), good);
+        assert_int_equal(correlation_id_valid((struct slice){text + 1, 1}), good);
+        for (size_t n = 1; n <= CORRELATION_ID_MAX; n += 7)
+            check_byte_at_each_place((char)c, n, good);
+    }
+}
+
+TEST(correlation_ids_have_1_to_64_characters)
+{
+    char text[65];
+
+    memset(text, 'a', sizeof(text));
+    assert_false(correlation_id_valid(SLICE_NONE));
+    assert_false(correlation_id_valid((struct slice){text, 0}));
+    assert_true(correlation_id_valid((struct slice){text, 1}));
+    assert_true(correlation_id_valid((struct slice){text, 64}));
+    assert_false(correlation_id_valid((struct slice){text, 65}));
+}
+
+#define TRACE "4bf92f3577b34da6a3ce929d0e0e4736"
+
+TEST(a_valid_traceparent_gives_its_trace_id)
+{
+    static const char *const good[] = {
+        "00-" TRACE "-00f067aa0ba902b7-01",
+        "00-" TRACE "-00f067aa0ba902b7-ff",
+        "01-" TRACE "-00f067aa0ba902b7-00",
+        "cc-" TRACE "-00f067aa0ba902b7-00-what the future brings",
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+        struct slice got = SLICE_NONE;
+
+        assert_true(traceparent_trace_id(slice_str(good[i]), &got));
+        assert_true(slice_eq(got, SLICE_LIT(TRACE)));
+    }
+}
+
+TEST(an_invalid_traceparent_gives_nothing)
+{
+    static const char *const bad[] = {
+        "",
+        "00",
+        "00-" TRACE "-00f067aa0ba902b7-0",
+        "00-" TRACE "-00f067aa0ba902b7-01-",
+        "00-" TRACE "-00f067aa0ba902b7-011",
+        "01-" TRACE "-00f067aa0ba902b7-011",
+        "ff-" TRACE "-00f067aa0ba902b7-01",
+        "0G-" TRACE "-00f067aa0ba902b7-01",
+        "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
+        "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+        "00-" TRACE "-0000000000000000-01",
+        "00-" TRACE "-00f067aa0ba902bx-01",
+        "00-" TRACE "-00f067aa0ba902b7-0x",
+        "00_" TRACE "-00f067aa0ba902b7-01",
+        "00-" TRACE "_00f067aa0ba902b7-01",
+        "00-" TRACE "-00f067aa0ba902b7_01",
+        " 00-" TRACE "-00f067aa0ba902b7-01",
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        struct slice got = SLICE_NONE;
+
+        if (traceparent_trace_id(slice_str(bad[i]), &got))
+            fail_msg("'%s' was taken", bad[i]);
+        assert_null(got.p);
+    }
+}
+
+RUN_TESTS(T(an_id_is_a_version_7_uuid_of_its_millisecond),
+          T(ids_rise_within_a_millisecond_beyond_it_and_when_the_clock_steps_back),
+          T(two_sources_make_different_ids),
+          T(a_made_id_is_a_valid_correlation_id),
+          T(correlation_ids_are_letters_digits_and_three_marks),
+          T(correlation_ids_have_1_to_64_characters),
+          T(a_valid_traceparent_gives_its_trace_id),
+          T(an_invalid_traceparent_gives_nothing))
