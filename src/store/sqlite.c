@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The SQLite backend: opening and closing the one file, and transactions. What is in them is in sqlite_rows.c, upkeep in
+ * sqlite_tidy.c, copies in sqlite_backup.c; the schema in sqlite_migrate.c, reading from elsewhere in sqlite_read.c.
+ */
+#include "store/sqlite_backend.h"
+
+#include "base/buf.h"
+#include "store/place.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { CHECKPOINT_PAGES = 1000 }; /* of 4 KiB in the log; then it is copied into the file */
+
+/*
+ * The log is cut back to 8 MiB when it starts over. 1 MiB of cache is plenty: rows are written once. Deleted rows are
+ * overwritten with zeros; a copy that SQLite left in an unused part of a page when it moved the row to another is not.
+ */
+static const char pragmas[] = "PRAGMA synchronous = FULL;"
+                              "PRAGMA secure_delete = ON;"
+                              "PRAGMA cell_size_check = ON;"
+                              "PRAGMA journal_size_limit = 8388608;"
+                              "PRAGMA temp_store = MEMORY;"
+                              "PRAGMA cache_size = -1024;";
+
+static const char *const statements[SQL_COUNT] = {
+    [SQL_BEGIN] = "BEGIN IMMEDIATE",
+    [SQL_COMMIT] = "COMMIT",
+    [SQL_ROLLBACK] = "ROLLBACK",
+    [SQL_INSERT] = "INSERT INTO submissions (id, received_ms, name, email, message, source,"
+                   " correlation_id, flagged) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    [SQL_FIND_KEY] = "SELECT fingerprint, submission_id FROM idempotency"
+                     " WHERE key = ?1 AND created_ms > ?2",
+    [SQL_PUT_KEY] = "INSERT OR REPLACE INTO idempotency"
+                    " (key, fingerprint, submission_id, created_ms) VALUES (?1, ?2, ?3, ?4)",
+    [SQL_DELETE_KEY] = "DELETE FROM idempotency WHERE submission_id = ?1 AND created_ms ="
+                       " (SELECT received_ms FROM submissions WHERE id = ?1)",
+    [SQL_DELETE] = "DELETE FROM submissions WHERE id = ?1",
+    [SQL_FORGET_KEYS] = "DELETE FROM idempotency WHERE key IN (SELECT key FROM idempotency"
+                        " WHERE created_ms <= ?1 ORDER BY created_ms LIMIT ?2)",
+    [SQL_EXPIRE] = "DELETE FROM submissions WHERE seq IN (SELECT seq FROM submissions"
+                   " WHERE received_ms <= ?1 ORDER BY received_ms LIMIT ?2)",
+    [SQL_PROBE] = "SELECT max(seq) FROM submissions",
+};
+
+/* ---- small things ---- */
+
+static bool file_id(const char *path, struct file_id *ret, struct err *err)
+{
+    struct stat st;
+
+    if (stat(path, &st) != 0)
+        return err_set_errno(err, errno, "cannot look at '%s'", path);
+    *ret = (struct file_id){st.st_dev, st.st_ino};
+    return true;
+}
+
+static bool same_file(const char *path, const struct file_id *opened, struct err *err)
+{
+    struct file_id now = {0, 0};
+
+    if (!file_id(path, &now, err))
+        return false;
+    if (now.dev != opened->dev || now.ino != opened->ino)
+        return err_set(err, ERR_IO, "'%s' was replaced while it was open", path);
+    return true;
+}
+
+/* A commit into a file that somebody deleted or replaced syncs well and is lost all the same. */
+static bool files_in_place(const struct store_backend *b, struct err *err)
+{
+    return same_file(b->path, &b->file, err) && same_file(b->log_path, &b->log, err);
+}
+
+bool backend_run(
+    struct store_backend *b, enum statement which, int bound, const char *doing, struct err *err)
+{
+    sqlite3_stmt *st = b->st[which];
+    int rc = bound == SQLITE_OK ? sqlite3_step(st) : SQLITE_ERROR;
+    bool ok = rc == SQLITE_DONE || rc == SQLITE_ROW;
+
+    if (!ok)
+        db_fail(b->db, err, doing);
+    (void)sqlite3_reset(st); /* repeats the error of the step */
+    return ok;
+}
+
+/* ---- open and close ---- */
+
+/* SQLite checkpoints when it closes, but not into a file that somebody renamed; its last submissions belong there too. */
+static void sqlite_close(struct store_backend *b)
+{
+    if (b->log_pages > 0)
+        (void)sqlite3_wal_checkpoint_v2(b->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    for (size_t i = 0; i < SQL_COUNT; i++)
+        (void)sqlite3_finalize(b->st[i]);
+    db_close(b->db);
+    free(b->path);
+    free(b->log_path);
+    free(b);
+}
+
+/*
+ * SQLite would make it 0644 and let the umask decide; its log files take their mode from this one. It syncs the directory
+ * when it first syncs a log, so that a new file lives through a power cut once anything in it was acknowledged.
+ */
+static bool create_file(const char *path, struct err *err)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    bool ok;
+
+    if (fd < 0)
+        return errno == EEXIST || err_set_errno(err, errno, "cannot make the store '%s'", path);
+    ok = fchmod(fd, 0600) == 0;
+    if (!ok)
+        err_set_errno(err, errno, "cannot set the mode of '%s'", path);
+    (void)close(fd);
+    return ok;
+}
+
+static int note_pages(void *arg, UNUSED sqlite3 *db, UNUSED const char *name, int pages)
+{
+    struct store_backend *b = arg;
+
+    b->log_pages = pages;
+    return SQLITE_OK;
+}
+
+static bool use_wal(sqlite3 *db, struct err *err)
+{
+    sqlite3_stmt *st = NULL;
+    const char *mode;
+    bool ok;
+
+    if (!db_prepare(db, "PRAGMA journal_mode = WAL", &st, err))
+        return false;
+    if (sqlite3_step(st) != SQLITE_ROW) {
+        ok = db_fail(db, err, "switch the store to WAL");
+    } else {
+        mode = (const char *)sqlite3_column_text(st, 0);
+        ok = (mode != NULL && strcmp(mode, "wal") == 0) ||
+             err_set(err, ERR_IO, "the store's file system can't do WAL");
+    }
+    (void)sqlite3_finalize(st);
+    return ok;
+}
+
+static bool prepare_all(struct store_backend *b, struct err *err)
+{
+    for (size_t i = 0; i < SQL_COUNT; i++)
+        if (!db_prepare(b->db, statements[i], &b->st[i], err))
+            return false;
+    return true;
+}
+
+/* The log of a database that was not in WAL, like a backup, is made by the first read. */
+static bool note_files(struct store_backend *b, struct err *err)
+{
+    return backend_run(b, SQL_PROBE, SQLITE_OK, "read the store", err) &&
+           file_id(b->path, &b->file, err) && file_id(b->log_path, &b->log, err);
+}
+
+/* Nothing is written before schema_version has accepted the file. */
+static bool open_checked(struct store_backend *b, struct err *err)
+{
+    int64_t version = 0;
+
+    if (!db_open(b->path, true, &b->db, err) || !schema_version(b->db, b->path, &version, err))
+        return false;
+    db_accept(b->db);
+    (void)sqlite3_wal_hook(b->db, note_pages, b); /* in place of SQLite's own checkpoints */
+    /* NORMAL spares a new store three syncs; the checkpoint that follows each open syncs it all, before any promise. */
+    return db_exec(b->db, "PRAGMA synchronous = NORMAL", "configure the store", err) &&
+           use_wal(b->db, err) && schema_migrate(b->db, version, err) &&
+           db_exec(b->db, pragmas, "configure the store", err) && prepare_all(b, err) &&
+           note_files(b, err);
+}
+
+static bool sqlite_open(void *arg, struct store_backend **ret, struct err *err)
+{
+    const struct sqlite_options *opt = arg;
+    struct buf path = BUF_INIT, log_path = BUF_INIT;
+    struct store_backend *b;
+
+    if (!place_prepare(opt->path, err) || !create_file(opt->path, err))
+        return false;
+    buf_add_str(&path, opt->path);
+    buf_addf(&log_path, "%s-wal", opt->path);
+    (void)buf_cstr(&path);
+    (void)buf_cstr(&log_path);
+    b = must_calloc(1, sizeof(*b));
+    b->path = path.data;
+    b->log_path = log_path.data;
+    if (!open_checked(b, err)) {
+        sqlite_close(b);
+        return false;
+    }
+    *ret = b;
+    return true;
+}
+
+/* ---- transactions ---- */
+
+/*
+ * Copies the log into the file once it is long. Before a commit, not after it as SQLite does by itself: no
+ * acknowledgement waits for it, and its errors are seen. Readers may keep it from finishing; then it tries again later.
+ */
+static bool checkpoint_when_long(struct store_backend *b, struct err *err)
+{
+    int pages = 0, rc;
+
+    if (b->log_pages < b->checked_pages)
+        b->checked_pages = 0; /* it started over */
+    if (b->log_pages - b->checked_pages < CHECKPOINT_PAGES)
+        return true;
+    rc = sqlite3_wal_checkpoint_v2(b->db, NULL, SQLITE_CHECKPOINT_PASSIVE, &pages, NULL);
+    if (rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY)
+        return db_fail(b->db, err, "checkpoint");
+    b->checked_pages = b->log_pages;
+    return true;
+}
+
+bool sqlite_begin(struct store_backend *b, struct err *err)
+{
+    return files_in_place(b, err) && checkpoint_when_long(b, err) &&
+           backend_run(b, SQL_BEGIN, SQLITE_OK, "begin", err);
+}
+
+bool sqlite_commit(struct store_backend *b, struct err *err)
+{
+    return backend_run(b, SQL_COMMIT, SQLITE_OK, "commit", err);
+}
+
+/* Some errors have rolled back already. */
+void sqlite_rollback(struct store_backend *b)
+{
+    if (sqlite3_get_autocommit(b->db) == 0)
+        (void)!backend_run(b, SQL_ROLLBACK, SQLITE_OK, "roll back", NULL);
+}
+
+static bool sqlite_probe(struct store_backend *b, struct err *err)
+{
+    return files_in_place(b, err) && backend_run(b, SQL_PROBE, SQLITE_OK, "read the store", err);
+}
+
+const struct store_ops sqlite_ops = {
+    .open = sqlite_open,
+    .close = sqlite_close,
+    .begin = sqlite_begin,
+    .add = sqlite_add,
+    .remove = sqlite_remove,
+    .commit = sqlite_commit,
+    .rollback = sqlite_rollback,
+    .checkpoint = sqlite_checkpoint,
+    .probe = sqlite_probe,
+    .tidy = sqlite_tidy,
+    .backup = sqlite_backup,
+};

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Opening a SQLite file with care, and turning its errors into ours.
+ */
+#include "store/sqlite_db.h"
+
+#include "base/buf.h"
+
+#include <errno.h>
+#include <sqlite3.h>
+#include <sys/stat.h>
+
+static enum err_kind kind_of(int rc)
+{
+    switch (rc & 0xff) {
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+    case SQLITE_FULL:
+        return ERR_UNAVAILABLE;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        return ERR_INVALID;
+    default:
+        return ERR_IO;
+    }
+}
+
+bool db_fail(sqlite3 *db, struct err *err, const char *doing)
+{
+    int rc = sqlite3_extended_errcode(db), primary = rc & 0xff;
+    int sys = primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN ? sqlite3_system_errno(db) : 0;
+
+    if (sys != 0)
+        return err_set_errno(err, sys, "cannot %s: %s (SQLite %d)", doing, sqlite3_errmsg(db), rc);
+    return err_set(err, kind_of(rc), "cannot %s: %s (SQLite %d)", doing, sqlite3_errmsg(db), rc);
+}
+
+static void configure(sqlite3 *db)
+{
+    static const struct {
+        int option, value;
+    } options[] = {
+        {SQLITE_DBCONFIG_DEFENSIVE,        1},
+        {SQLITE_DBCONFIG_TRUSTED_SCHEMA,   0},
+        {SQLITE_DBCONFIG_DQS_DML,          0},
+        {SQLITE_DBCONFIG_DQS_DDL,          0},
+        {SQLITE_DBCONFIG_ENABLE_FKEY,      1},
+        {SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(options); i++)
+        MUST(sqlite3_db_config(db, options[i].option, options[i].value, NULL) == SQLITE_OK);
+}
+
+bool db_open(const char *path, bool write, sqlite3 **ret, struct err *err)
+{
+    int flags = (write ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) | SQLITE_OPEN_NOMUTEX |
+                SQLITE_OPEN_EXRESCODE;
+    struct err cause = ERR_INIT;
+    struct buf name = BUF_INIT;
+    sqlite3 *db = NULL;
+    int rc;
+
+    /* ":memory:" and "file:..." (Debian's SQLite takes URIs) are file names here. */
+    buf_addf(&name, "%s%s", path[0] == '/' ? "" : "./", path);
+    rc = sqlite3_open_v2(buf_cstr(&name), &db, flags, NULL);
+    buf_release(&name);
+    MUST(db != NULL);
+    if (rc != SQLITE_OK) {
+        db_fail(db, &cause, "open it");
+        db_close(db);
+        return err_set(err, cause.kind, "the store '%s' is not usable: %s", path, cause.text);
+    }
+    configure(db);
+    MUST(sqlite3_busy_timeout(db, write ? WRITER_BUSY_MS : READER_BUSY_MS) == SQLITE_OK);
+    *ret = db;
+    return true;
+}
+
+void db_accept(sqlite3 *db)
+{
+    MUST(sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL) == SQLITE_OK);
+}
+
+void db_close(sqlite3 *db)
+{
+    MUST(sqlite3_close(db) == SQLITE_OK);
+}
+
+/* Reading WAL takes a -shm file beside the database: the server's, or one of our own when none runs. */
+static bool read_version(sqlite3 *db, const char *path, struct err *err)
+{
+    int64_t version = 0;
+    int rc;
+
+    if (schema_version(db, path, &version, err))
+        return version > 0 ||
+               err_set(err, ERR_NOT_FOUND, "the store at '%s' is empty: no server has used it yet",
+                       path);
+    rc = sqlite3_errcode(db) & 0xff;
+    if (rc == SQLITE_READONLY || rc == SQLITE_CANTOPEN)
+        err_set(err, ERR_IO,
+                "no server runs on the store '%s', and this user may not write beside it; "
+                "run this as its owner",
+                path);
+    return false;
+}
+
+bool db_open_reader(const char *path, sqlite3 **ret, struct err *err)
+{
+    sqlite3 *db = NULL;
+    struct stat file;
+
+    if (stat(path, &file) != 0) {
+        if (errno == ENOENT || errno == ENOTDIR)
+            return err_set(err, ERR_NOT_FOUND, "there is no store at '%s'", path);
+        return err_set_errno(err, errno, "cannot look at the store '%s'", path);
+    }
+    if (!db_open(path, false, &db, err))
+        return false;
+    if (!read_version(db, path, err)) {
+        db_close(db);
+        return false;
+    }
+    *ret = db;
+    return true;
+}
+
+bool db_exec(sqlite3 *db, const char *sql, const char *doing, struct err *err)
+{
+    if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
+        return db_fail(db, err, doing);
+    return true;
+}
+
+bool db_prepare(sqlite3 *db, const char *sql, sqlite3_stmt **ret, struct err *err)
+{
+    sqlite3_stmt *st = NULL;
+
+    if (sqlite3_prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, &st, NULL) != SQLITE_OK)
+        return db_fail(db, err, "prepare a statement");
+    *ret = st;
+    return true;
+}
+
+bool db_int(sqlite3 *db, const char *sql, int64_t *ret, struct err *err)
+{
+    sqlite3_stmt *st = NULL;
+    bool ok;
+
+    if (!db_prepare(db, sql, &st, err))
+        return false;
+    ok = sqlite3_step(st) == SQLITE_ROW;
+    if (ok)
+        *ret = sqlite3_column_int64(st, 0);
+    else
+        db_fail(db, err, "read it");
+    (void)sqlite3_finalize(st); /* repeats the error of the step */
+    return ok;
+}

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The writing thread's work, and the decision whether the store is in service. What a commit is, the backend knows.
+ */
+#include "store/writer.h"
+
+#include "base/clock.h"
+
+/* ---- the backend ---- */
+
+static bool probe(struct writer *w, struct err *err)
+{
+    uint64_t start = clock_mono_ns(), end;
+
+    w->probe_due = start + w->probe_ns;
+    if (!w->ops->probe(w->backend, err))
+        return false;
+    end = clock_mono_ns();
+    w->probe_latency = end - start;
+    w->probed_at = end;
+    meter_probe(&w->meter, end - start);
+    return true;
+}
+
+/* Checkpoints because the log may hold pages of a commit whose sync failed; they read well and are not on the disk. */
+static bool open_backend(struct writer *w, enum store_operation *op, struct err *err)
+{
+    *op = OP_OPEN;
+    if (!w->ops->open(w->arg, &w->backend, err))
+        return false;
+    meter_connected(&w->meter, true);
+    *op = OP_CHECKPOINT;
+    if (!w->ops->checkpoint(w->backend, err))
+        return false;
+    *op = OP_PROBE;
+    return probe(w, err);
+}
+
+void writer_close(struct writer *w)
+{
+    if (w->backend == NULL)
+        return;
+    w->ops->close(w->backend);
+    w->backend = NULL;
+    meter_connected(&w->meter, false);
+}
+
+bool writer_open(struct writer *w, struct err *err)
+{
+    enum store_operation op;
+
+    if (open_backend(w, &op, err))
+        return true;
+    writer_close(w);
+    return false;
+}
+
+/* ---- out of service and back ---- */
+
+static void log_failure(struct writer *w,
+                        enum store_operation op,
+                        const struct err *err,
+                        size_t jobs)
+{
+    LOG_EVENT(w->log, LOG_ERROR, "store_failed", LOG_STR("operation", operation_name(op)),
+              LOG_STR("error", err->text), LOG_INT("submissions_failed", jobs));
+    w->down_err = *err;
+    w->down_op = op;
+}
+
+/* Fails `batch` and everything that waits. Out of service first, so that whoever gets a failure also sees why. */
+static void go_down(struct writer *w,
+                    enum store_operation op,
+                    const struct err *err,
+                    struct job_list *batch)
+{
+    struct job_list waiting;
+
+    job_queue_shut(w->queue, &waiting);
+    w->down_since = clock_mono_ns();
+    w->retry_due = w->down_since + w->retry_ns;
+    meter_error(&w->meter, op);
+    log_failure(w, op, err, batch->n + waiting.n);
+    job_list_fail(batch);
+    job_list_fail(&waiting);
+}
+
+static void go_up(struct writer *w)
+{
+    meter_reopened(&w->meter);
+    LOG_EVENT(w->log, LOG_INFO, "store_reopened",
+              LOG_SECONDS("down_seconds", clock_mono_ns() - w->down_since));
+    job_queue_open(w->queue);
+}
+
+/* The same failure every second is logged once. */
+static void reopen(struct writer *w)
+{
+    struct err err = ERR_INIT;
+    enum store_operation op;
+
+    writer_close(w);
+    if (open_backend(w, &op, &err)) {
+        go_up(w);
+        return;
+    }
+    w->retry_due = clock_mono_ns() + w->retry_ns;
+    meter_error(&w->meter, op);
+    if (op != w->down_op || strcmp(err.text, w->down_err.text) != 0)
+        log_failure(w, op, &err, 0);
+}
+
+/* ---- a batch ---- */
+
+static bool apply(struct writer *w,
+                  struct store_job *job,
+                  enum store_operation *op,
+                  struct err *err)
+{
+    bool ok = false;
+
+    switch (job->kind) {
+    case STORE_ADD:
+        *op = OP_ADD;
+        ok = w->ops->add(w->backend, job, err);
+        break;
+    case STORE_DELETE:
+        *op = OP_DELETE;
+        ok = w->ops->remove(w->backend, job, err);
+        if (ok && job->result == STORE_DELETED)
+            w->tidy_due = 0; /* its traces are wiped next */
+        break;
+    }
+    return ok;
+}
+
+static bool write_batch(struct writer *w,
+                        const struct job_list *batch,
+                        enum store_operation *op,
+                        struct err *err)
+{
+    uint64_t start;
+
+    *op = OP_BEGIN;
+    if (!w->ops->begin(w->backend, err))
+        return false;
+    for (struct store_job *job = batch->first; job != NULL; job = job->next)
+        if (!apply(w, job, op, err))
+            return false;
+    *op = OP_COMMIT;
+    start = clock_mono_ns();
+    if (!w->ops->commit(w->backend, err))
+        return false;
+    meter_commit(&w->meter, batch->n, clock_mono_ns() - start);
+    return true;
+}
+
+static void commit_batch(struct writer *w, struct job_list *batch)
+{
+    struct err err = ERR_INIT;
+    enum store_operation op;
+
+    if (write_batch(w, batch, &op, &err)) {
+        job_list_answer(batch);
+        return;
+    }
+    w->ops->rollback(w->backend);
+    go_down(w, op, &err, batch);
+}
+
+/* ---- whatever is due besides, also when batches never pause ---- */
+
+/* One step at a time: submissions that came in meanwhile are first. */
+static bool tidy(struct writer *w, uint64_t now, struct err *err)
+{
+    struct store_upkeep upkeep = {clock_wall_ms(), w->retention_ns / NS_PER_MS};
+    struct store_tidied done = {0, false};
+
+    w->tidy_due = now + w->tidy_ns;
+    if (!w->ops->tidy(w->backend, &upkeep, &done, err))
+        return false;
+    meter_expired(&w->meter, done.expired);
+    w->expired += done.expired;
+    if (done.more) {
+        w->tidy_due = now;
+    } else if (w->expired > 0) {
+        LOG_EVENT(w->log, LOG_INFO, "submissions_expired", LOG_INT("submissions", w->expired));
+        w->expired = 0;
+    }
+    return true;
+}
+
+static void keep_house(struct writer *w)
+{
+    uint64_t now = clock_mono_ns();
+    struct err err = ERR_INIT;
+    struct job_list none;
+
+    if (w->queue->shut) {
+        if (now >= w->retry_due)
+            reopen(w);
+        return;
+    }
+    job_list_init(&none);
+    if (now >= w->probe_due && !probe(w, &err))
+        go_down(w, OP_PROBE, &err, &none);
+    else if (now >= w->tidy_due && !tidy(w, now, &err))
+        go_down(w, OP_TIDY, &err, &none);
+}
+
+static uint64_t next_due(const struct writer *w)
+{
+    if (w->queue->shut)
+        return w->retry_due;
+    return w->tidy_due < w->probe_due ? w->tidy_due : w->probe_due;
+}
+
+static void shut(struct writer *w)
+{
+    struct err err = ERR_INIT;
+
+    if (!w->queue->shut && !w->ops->checkpoint(w->backend, &err)) {
+        meter_error(&w->meter, OP_CHECKPOINT);
+        log_failure(w, OP_CHECKPOINT, &err, 0);
+    }
+    writer_close(w);
+}
+
+void writer_run(struct writer *w)
+{
+    struct job_list batch;
+
+    while (job_queue_take(w->queue, next_due(w), &batch)) {
+        if (batch.n > 0)
+            commit_batch(w, &batch);
+        keep_house(w);
+    }
+    shut(w);
+}
