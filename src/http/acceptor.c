@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT */
+/* One thread that only accepts. It sleeps in poll on the listener and on an eventfd that stop and close ring. */
+#include "http/acceptor.h"
+
+#include "http/server.h"
+
+#include <errno.h>
+#include <linux/filter.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+struct acceptor {
+    struct acceptor_options opt;
+    pthread_t thread;
+    bool started;
+    int bell;
+    _Atomic size_t open;
+    _Atomic bool waiting; /* at the cap: the next close must ring */
+    _Atomic bool stop, stopped;
+};
+
+static void ring(const struct acceptor *a)
+{
+    const uint64_t one = 1;
+
+    (void)!write(a->bell, &one, sizeof(one)); /* a full counter is rung already */
+}
+
+static bool exhausted(int e)
+{
+    return e == EMFILE || e == ENFILE || e == ENOBUFS || e == ENOMEM;
+}
+
+enum accepted { ACCEPT_MORE, ACCEPT_NONE, ACCEPT_EXHAUSTED };
+
+static enum accepted accept_one(struct acceptor *a)
+{
+    const struct acceptor_options *o = &a->opt;
+    struct sockaddr_storage peer;
+    socklen_t len = sizeof(peer);
+    int fd = accept4(o->listen_fd, (struct sockaddr *)&peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+    if (fd >= 0) {
+        metric_add(o->shard, o->metrics->accepted, 1);
+        atomic_fetch_add(&a->open, 1);
+        o->hand_over(o->arg, fd, (struct sockaddr *)&peer);
+        return ACCEPT_MORE;
+    }
+    if (errno == EAGAIN || errno == EWOULDBLOCK)
+        return ACCEPT_NONE;
+    if (errno == EINTR || errno == ECONNABORTED)
+        return ACCEPT_MORE;
+    metric_add(o->shard, o->metrics->accept_errors[exhausted(errno) ? 0 : 1], 1);
+    return ACCEPT_EXHAUSTED; /* whatever it was: the queue stays readable, so do not spin */
+}
+
+static enum accepted accept_some(struct acceptor *a, size_t batch)
+{
+    enum accepted got = ACCEPT_MORE;
+
+    while (batch-- > 0 && got == ACCEPT_MORE && atomic_load(&a->open) < a->opt.max_connections)
+        got = accept_one(a);
+    return got;
+}
+
+/* Says that the next close must ring, then looks again, so that a close in between is not missed. */
+static bool at_cap(struct acceptor *a)
+{
+    if (atomic_load(&a->open) < a->opt.max_connections)
+        return false;
+    atomic_store(&a->waiting, true);
+    if (atomic_load(&a->open) >= a->opt.max_connections)
+        return true;
+    atomic_store(&a->waiting, false);
+    return false;
+}
+
+/*
+ * From here on the kernel drops SYN packets to the listener: whoever comes tries again a second later and is then refused. A plain
+ * close would reset connections that were established between the last accept and it, with a request already sent.
+ */
+static void turn_away(int fd)
+{
+    enum { TCP_FLAGS = 13, SYN = 0x02 }; /* offset into the header (RFC 9293, 3.1) */
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_B | BPF_ABS, TCP_FLAGS),
+        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, SYN, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, 0),
+        BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+    };
+    const struct sock_fprog filter = {ARRAY_LEN(code), code};
+
+    (void)setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter));
+}
+
+/* Takes what waits, and the handshakes under way, until none has come for a while. */
+static void close_listener(struct acceptor *a)
+{
+    struct pollfd wait = {.fd = a->opt.listen_fd, .events = POLLIN};
+
+    turn_away(a->opt.listen_fd);
+    do
+        if (accept_some(a, SIZE_MAX) != ACCEPT_NONE)
+            break; /* at the cap, or without descriptors: they can't be served */
+    while (poll(&wait, 1, ACCEPT_LINGER_MS) > 0);
+    (void)close(a->opt.listen_fd);
+}
+
+static void *acceptor_main(void *arg)
+{
+    struct acceptor *a = arg;
+    struct pollfd fds[2] = {
+        {.fd = a->bell,          .events = POLLIN},
+        {.fd = a->opt.listen_fd, .events = POLLIN},
+    };
+    bool pause = false, capped = false;
+
+    while (!atomic_load(&a->stop)) {
+        bool full = at_cap(a);
+        uint64_t rings;
+
+        if (full && !capped)
+            metric_add(a->opt.shard, a->opt.metrics->accept_pauses, 1);
+        capped = full;
+        (void)poll(fds, full || pause ? 1 : 2, pause ? ACCEPT_PAUSE_MS : -1);
+        if ((fds[0].revents & POLLIN) != 0)
+            (void)!read(a->bell, &rings, sizeof(rings));
+        pause = !full && accept_some(a, ACCEPT_BATCH) == ACCEPT_EXHAUSTED;
+    }
+    close_listener(a);
+    atomic_store(&a->stopped, true);
+    return NULL;
+}
+
+bool acceptor_new(const struct acceptor_options *opt, struct acceptor **ret, struct err *err)
+{
+    int bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    struct acceptor *a;
+
+    if (bell < 0) {
+        (void)err_set_errno(err, errno, "cannot start the acceptor");
+        (void)close(opt->listen_fd);
+        return false;
+    }
+    a = must_calloc(1, sizeof(*a));
+    a->opt = *opt;
+    a->bell = bell;
+    *ret = a;
+    return true;
+}
+
+bool acceptor_start(struct acceptor *a, struct err *err)
+{
+    int rc = pthread_create(&a->thread, NULL, acceptor_main, a);
+
+    if (rc != 0)
+        return err_set_errno(err, rc, "cannot start the acceptor");
+    a->started = true;
+    return true;
+}
+
+void acceptor_closed(struct acceptor *a)
+{
+    atomic_fetch_sub(&a->open, 1);
+    if (atomic_exchange(&a->waiting, false))
+        ring(a);
+}
+
+void acceptor_stop(struct acceptor *a)
+{
+    atomic_store(&a->stop, true);
+    ring(a);
+}
+
+bool acceptor_stopped(const struct acceptor *a)
+{
+    return atomic_load(&a->stopped);
+}
+
+size_t acceptor_open(const struct acceptor *a)
+{
+    return atomic_load(&a->open);
+}
+
+void acceptor_join(struct acceptor *a)
+{
+    acceptor_stop(a);
+    if (a->started)
+        (void)pthread_join(a->thread, NULL);
+    else if (!acceptor_stopped(a))
+        (void)close(a->opt.listen_fd);
+    a->started = false;
+    atomic_store(&a->stopped, true);
+}
+
+void acceptor_free(struct acceptor *a)
+{
+    if (a == NULL)
+        return;
+    acceptor_join(a);
+    (void)close(a->bell);
+    free(a);
+}

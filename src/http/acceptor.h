@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The acceptor thread of the public port. Private to http/: server.c owns it and chooses where connections go.
+ */
+#ifndef SIDELIGHT_HTTP_ACCEPTOR_H
+#define SIDELIGHT_HTTP_ACCEPTOR_H
+
+#include "http/service.h"
+
+struct sockaddr;
+
+struct acceptor_options {
+    int listen_fd; /* closed by the acceptor */
+    size_t max_connections;
+    const struct http_metrics *metrics;
+    struct shard *shard; /* its own */
+    /* Takes over a connection; runs on the acceptor's thread. */
+    void (*hand_over)(void *arg, int fd, const struct sockaddr *peer);
+    void *arg;
+};
+
+struct acceptor;
+/* On failure `listen_fd` is closed, too. */
+MUST_CHECK bool acceptor_new(const struct acceptor_options *opt,
+                             struct acceptor **ret,
+                             struct err *err);
+/* Starts the thread: apart from acceptor_new, as a connection may close before its caller has the pointer. */
+MUST_CHECK bool acceptor_start(struct acceptor *a, struct err *err);
+/* A connection that was handed over has closed; any thread. */
+void acceptor_closed(struct acceptor *a);
+/* Takes what waits, closes the listener, ends the thread; returns at once. */
+void acceptor_stop(struct acceptor *a);
+bool acceptor_stopped(const struct acceptor *a);
+size_t acceptor_open(const struct acceptor *a); /* connections handed over and not closed */
+void acceptor_join(struct acceptor *a); /* stops; on return nothing is handed over any more */
+/* Joins. Nobody may call acceptor_closed any more. NULL is fine. */
+void acceptor_free(struct acceptor *a);
+
+#endif

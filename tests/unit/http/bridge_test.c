@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What goes over the wire: answers as libh2o writes them, what it refuses by itself, and answers
+ * that come later.
+ */
+#include "tests/unit/http/running.h"
+
+#include "http/guard.h"
+
+/*
+ * Sends `raw` on a connection of its own and returns all that comes until the end, for the caller
+ * to release.
+ */
+static struct buf exchange(struct running *r, struct slice raw)
+{
+    struct buf b = BUF_INIT;
+    int fd = dial(&r->address);
+
+    send_all(fd, raw);
+    read_to_end(fd, &b);
+    (void)close(fd);
+    return b;
+}
+
+static void expect_part(const struct buf *b, const char *part)
+{
+    if (!buf_has(b, part))
+        fail_msg("'%s' is not in: %.*s", part, (int)b->len, b->data);
+}
+
+#define CLOSE "Host: a\r\nX-Correlation-ID: abc-1\r\nConnection: close\r\n\r\n"
+
+TEST(an_answer_has_its_head_and_nothing_it_should_not)
+{
+    struct running r;
+    struct buf b;
+
+    running_start(&r, 1);
+    b = exchange(&r, SLICE_LIT("GET /hello HTTP/1.1\r\n" CLOSE));
+    expect_part(&b, "HTTP/1.1 200 OK\r\n");
+    expect_part(&b, "\r\nContent-Length: 5\r\n");
+    expect_part(&b, "\r\ncontent-type: text/plain\r\n");
+    expect_part(&b, "\r\nx-correlation-id: abc-1\r\n");
+    expect_part(&b, "\r\nx-content-type-options: nosniff\r\n");
+    expect_part(&b, "\r\n\r\nhello");
+    assert_false(buf_has(&b, "erver:"));
+    assert_false(buf_has(&b, "ransfer-Encoding"));
+    buf_release(&b);
+    running_stop(&r);
+}
+
+TEST(head_gets_the_length_and_no_body)
+{
+    struct running r;
+    struct buf b;
+
+    running_start(&r, 1);
+    b = exchange(&r, SLICE_LIT("HEAD /hello HTTP/1.1\r\nHost: a\r\n\r\nHEAD /no HTTP/1.1\r\nHost: "
+                               "a\r\n\r\nHEAD /hello HTTP/1.1\r\n" CLOSE));
+    expect_part(&b, "\r\nContent-Length: 5\r\n");
+    expect_part(&b, "HTTP/1.1 404 Not Found\r\n");
+    assert_false(buf_has(&b, "hello"));
+    assert_false(buf_has(&b, "{"));
+    assert_memory_equal(b.data + b.len - 4, "\r\n\r\n", 4);
+    buf_release(&b);
+    running_stop(&r);
+}
+
+TEST(no_content_has_no_length)
+{
+    struct running r;
+    struct buf b;
+
+    running_start(&r, 1);
+    b = exchange(&r, SLICE_LIT("OPTIONS /hello HTTP/1.1\r\n" CLOSE));
+    expect_part(&b, "HTTP/1.1 204 No Content\r\n");
+    expect_part(&b, "\r\nallow: GET, HEAD, OPTIONS\r\n");
+    expect_part(&b, "\r\nx-correlation-id: abc-1\r\n");
+    assert_false(buf_has(&b, "ontent-Length"));
+    assert_false(buf_has(&b, "ransfer-Encoding"));
+    buf_release(&b);
+    running_stop(&r);
+}
+
+TEST(a_body_arrives_whole)
+{
+    struct running r;
+    struct buf raw = BUF_INIT, b;
+
+    running_start(&r, 1);
+    buf_addf(&raw, "POST /echo HTTP/1.1\r\nContent-Length: %d\r\n" CLOSE, BODY_MAX);
+    memset(buf_reserve(&raw, BODY_MAX), 'b', BODY_MAX);
+    raw.len += BODY_MAX;
+    b = exchange(&r, (struct slice){raw.data, raw.len});
+    expect_part(&b, "\r\nContent-Length: 1000\r\n");
+    assert_memory_equal(b.data + b.len - BODY_MAX, raw.data + raw.len - BODY_MAX, BODY_MAX);
+    WAIT_SAMPLE(&r, "http_request_size_bytes_sum 1000");
+    WAIT_SAMPLE(&r, "http_response_size_bytes_sum 1000");
+    buf_release(&b);
+    buf_release(&raw);
+    running_stop(&r);
+}
+
+/* ---- refusals ---- */
+
+/* In the guard's words or, where libh2o refuses by itself, in its place. */
+static void expect_refused(struct running *r, const char *raw, const struct refusal_row *row)
+{
+    struct buf b = exchange(r, slice_str(raw)), part = BUF_INIT;
+
+    buf_addf(&part, "HTTP/1.1 %u %s\r\n", row->status, http_reason(row->status));
+    assert_memory_equal(b.data, part.data, part.len); /* nothing stands before it */
+    buf_clear(&part);
+    buf_addf(&part, "\r\n\r\n{\"error\":{\"code\":\"%s\",", row->code);
+    expect_part(&b, buf_cstr(&part));
+    expect_part(&b, "\"correlation_id\":\"abc-1\"}");
+    expect_part(&b, "\r\nx-correlation-id: abc-1\r\n");
+    expect_part(&b, "\r\nx-content-type-options: nosniff\r\n");
+    expect_part(&b, "onnection: close\r\n");
+    buf_clear(&part);
+    buf_addf(&part, "http_rejected_total{reason=\"%s\"} 1", row->label);
+    WAIT_SAMPLE(r, buf_cstr(&part));
+    assert_true(running_has(r, "http_rejected_total{reason=\"unparsed\"} 0"));
+    buf_release(&part);
+    buf_release(&b);
+}
+
+#define POST_ECHO "POST /echo HTTP/1.1\r\n"
+
+TEST(every_refusal_has_our_shape_and_closes)
+{
+    static const struct {
+        enum refusal refusal;
+        const char *raw;
+    } rows[] = {
+        {REFUSED_HOST,            "GET /hello HTTP/1.1\r\nHost: b\r\n" CLOSE                  },
+        {REFUSED_METHOD,          "CONNECT a:443 HTTP/1.1\r\n" CLOSE                          },
+        {REFUSED_LENGTH_REQUIRED, POST_ECHO "Transfer-Encoding: chunked\r\n" CLOSE "0\r\n\r\n"},
+        {REFUSED_BODY_TOO_LARGE,  POST_ECHO "Content-Length: 1001\r\n" CLOSE                  },
+        {REFUSED_BODY_TOO_LARGE,  POST_ECHO "Content-Length: 1073741824\r\n" CLOSE            },
+        {REFUSED_BODY_TOO_LARGE,
+         POST_ECHO "Expect: 100-continue\r\nContent-Length: 1001\r\n" CLOSE                   },
+        {REFUSED_EXPECTATION,     POST_ECHO "Expect: magic\r\nContent-Length: 1\r\n" CLOSE "x"},
+        {REFUSED_FRAMING,         POST_ECHO "Content-Length: x\r\n" CLOSE                     },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct running r;
+
+        running_start(&r, 1);
+        expect_refused(&r, rows[i].raw, &refusal_rows[rows[i].refusal]);
+        running_stop(&r);
+    }
+}
+
+TEST(nothing_is_answered_behind_a_refusal)
+{
+    struct running r;
+    struct buf b;
+
+    running_start(&r, 1);
+    b = exchange(&r, SLICE_LIT("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n"
+                               "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /hello "
+                               "HTTP/1.1\r\nHost: a\r\n\r\n"));
+    expect_part(&b, "HTTP/1.1 400 Bad Request\r\n");
+    assert_false(buf_has(&b, "hello"));
+    assert_null(memmem(b.data + 1, b.len - 1, "HTTP/1.1", 8));
+    buf_release(&b);
+    running_stop(&r);
+}
+
+TEST(what_the_library_cannot_read_is_counted)
+{
+    static const char *const raws[] = {
+        "nonsense\r\n\r\n",
+        "GET /hello HTTP/1.1\r\nno colon\r\n\r\n",
+        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    };
+    struct running r;
+
+    running_start(&r, 1);
+    for (size_t i = 0; i < ARRAY_LEN(raws); i++) {
+        struct buf b = exchange(&r, slice_str(raws[i])), sample = BUF_INIT;
+
+        expect_part(&b, "400 Bad Request");
+        buf_addf(&sample, "http_rejected_total{reason=\"unparsed\"} %zu", i + 1);
+        WAIT_SAMPLE(&r, buf_cstr(&sample));
+        buf_release(&sample);
+        buf_release(&b);
+    }
+    running_stop(&r);
+}
+
+TEST(an_ordinary_end_is_not_taken_for_an_unreadable_head)
+{
+    struct running r;
+    struct buf b = BUF_INIT;
+    int fd;
+
+    running_start(&r, 1);
+    fd = dial(&r.address); /* without a word */
+    (void)close(fd);
+    fd = dial(&r.address); /* in the middle of a head */
+    send_all(fd, SLICE_LIT("GET /hel"));
+    (void)close(fd);
+    fd = dial(&r.address); /* after a request */
+    send_all(fd, SLICE_LIT("GET /hello HTTP/1.1\r\nHost: a\r\n\r\n"));
+    assert_true(read_until(fd, &b, "\r\n\r\nhello", 1));
+    (void)close(fd);
+    buf_clear(&b);
+    fd = dial(&r.address); /* after "100 Continue", without the body */
+    send_all(fd, SLICE_LIT("POST /echo HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n"
+                           "Content-Length: 5\r\n\r\n"));
+    assert_true(read_until(fd, &b, "HTTP/1.1 100 Continue\r\n\r\n", 1));
+    (void)close(fd);
+    WAIT_UNTIL(server_connections(r.server, 0) == 0);
+    assert_true(running_has(&r, "http_rejected_total{reason=\"unparsed\"} 0"));
+    assert_true(running_has(&r, "connections_accepted_total 4"));
+    buf_release(&b);
+    running_stop(&r);
+}
+
+TEST(a_body_may_be_announced)
+{
+    struct running r;
+    struct buf b = BUF_INIT;
+    int fd;
+
+    running_start(&r, 1);
+    fd = dial(&r.address);
+    send_all(fd, SLICE_LIT(
+                     "POST /echo HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 5\r\n" CLOSE));
+    assert_true(read_until(fd, &b, "HTTP/1.1 100 Continue\r\n\r\n", 1));
+    send_all(fd, SLICE_LIT("12345"));
+    read_to_end(fd, &b);
+    expect_part(&b, "HTTP/1.1 200 OK\r\n");
+    expect_part(&b, "\r\n\r\n12345");
+    (void)close(fd);
+    buf_release(&b);
+    running_stop(&r);
+}
+
+TEST(a_connection_carries_many_requests_in_order)
+{
+    enum { N = 500 };
+    struct running r;
+    struct buf raw = BUF_INIT, b = BUF_INIT;
+    const char *at;
+    int fd;
+
+    running_start(&r, 1);
+    for (int i = 0; i < N; i++)
+        buf_addf(&raw, "GET /%s HTTP/1.1\r\nHost: a\r\nX-Correlation-ID: id-%d-\r\n\r\n",
+                 i % 3 == 2 ? "no" : "hello", i);
+    fd = dial(&r.address);
+    send_all(fd, (struct slice){raw.data, raw.len});
+    assert_true(read_until(fd, &b, "HTTP/1.1 ", N));
+    assert_true(read_until(fd, &b, "x-correlation-id: ", N));
+    at = buf_cstr(&b);
+    for (int i = 0; i < N; i++) {
+        char want[64];
+
+        (void)snprintf(want, sizeof(want), "x-correlation-id: id-%d-\r\n", i);
+        at = strstr(at, "x-correlation-id: ");
+        assert_non_null(at);
+        assert_memory_equal(at, want, strlen(want));
+        at++;
+    }
+    WAIT_SAMPLE(&r, "http_requests_total{method=\"GET\",endpoint=\"/hello\",status=\"200\"} 334");
+    WAIT_SAMPLE(&r,
+                "http_requests_total{method=\"GET\",endpoint=\"unmatched\",status=\"404\"} 166");
+    (void)close(fd);
+    buf_release(&b);
+    buf_release(&raw);
+    running_stop(&r);
+}
+
+/* ---- answers that come later ---- */
+
+#define LATER "GET /later HTTP/1.1\r\nHost: a\r\n\r\n"
+
+/* A client whose request is suspended. */
+static int suspend(struct running *r)
+{
+    unsigned before = atomic_load(&r->suspended);
+    int fd = dial(&r->address);
+
+    send_all(fd, SLICE_LIT(LATER));
+    WAIT_UNTIL(atomic_load(&r->suspended) == before + 1);
+    return fd;
+}
+
+TEST(a_later_answer_comes_from_any_thread)
+{
+    struct running r;
+
+    running_start(&r, 2);
+    for (unsigned i = 1; i <= 50; i++) {
+        struct buf b = BUF_INIT;
+        int fd = suspend(&r);
+
+        pending_resume(&r.job);
+        assert_true(read_until(fd, &b, "\r\n\r\nlate", 1));
+        WAIT_UNTIL(atomic_load(&r.finished) == i);
+        assert_int_equal(atomic_load(&r.sent), i);
+        (void)close(fd);
+        buf_release(&b);
+    }
+    assert_int_equal(atomic_load(&r.orphaned), 0);
+    assert_true(running_has(
+        &r, "http_requests_total{method=\"GET\",endpoint=\"/later\",status=\"200\"} 50"));
+    assert_true(running_has(&r, "http_requests_in_flight{endpoint=\"/later\"} 0"));
+    running_stop(&r);
+}
+
+TEST(a_half_closed_client_gets_its_answer_and_counts_as_gone)
+{
+    struct running r;
+    struct buf b = BUF_INIT;
+    int fd;
+
+    running_start(&r, 1);
+    fd = suspend(&r);
+    assert_int_equal(shutdown(fd, SHUT_WR), 0);
+    pending_resume(&r.job);
+    read_to_end(fd, &b);
+    expect_part(&b, "\r\n\r\nlate");
+    WAIT_SAMPLE(&r, "http_requests_total{method=\"GET\",endpoint=\"/later\",status=\"499\"} 1");
+    assert_true(running_has(&r, "slo_events_total{slo=\"latency\",outcome=\"good\"} 0"));
+    assert_int_equal(atomic_load(&r.sent), 1);
+    (void)close(fd);
+    buf_release(&b);
+    running_stop(&r);
+}
+
+TEST(a_client_that_reset_is_499)
+{
+    const struct linger reset = {.l_onoff = 1, .l_linger = 0};
+    struct running r;
+    int fd;
+
+    running_start(&r, 1);
+    fd = suspend(&r);
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)), 0);
+    (void)close(fd);
+    pending_resume(&r.job);
+    WAIT_SAMPLE(&r, "http_requests_total{method=\"GET\",endpoint=\"/later\",status=\"499\"} 1");
+    WAIT_UNTIL(server_connections(r.server, 0) == 0);
+    assert_int_equal(atomic_load(&r.finished), 1);
+    assert_true(running_has(&r, "http_requests_in_flight{endpoint=\"/later\"} 0"));
+    running_stop(&r);
+}
+
+RUN_TESTS(T(an_answer_has_its_head_and_nothing_it_should_not),
+          T(head_gets_the_length_and_no_body),
+          T(no_content_has_no_length),
+          T(a_body_arrives_whole),
+          T(every_refusal_has_our_shape_and_closes),
+          T(nothing_is_answered_behind_a_refusal),
+          T(what_the_library_cannot_read_is_counted),
+          T(an_ordinary_end_is_not_taken_for_an_unreadable_head),
+          T(a_body_may_be_announced),
+          T(a_connection_carries_many_requests_in_order),
+          T(a_later_answer_comes_from_any_thread),
+          T(a_half_closed_client_gets_its_answer_and_counts_as_gone),
+          T(a_client_that_reset_is_499))

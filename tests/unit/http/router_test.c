@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+/* The table of routes compiled: paths found exactly, methods of a path, labels. */
+#include "http/router.h"
+
+#include "tests/unit/metrics/dies.h"
+#include "tests/unit/unit.h"
+
+#include <stdio.h>
+
+static void handler(UNUSED struct request *rq, UNUSED void *ctx)
+{
+}
+
+static const struct route routes[] = {
+    {HTTP_GET,    "/",      handler, "200", IN_AVAILABILITY, NULL,   NULL},
+    {HTTP_GET,    "/a",     handler, "200", IN_NONE,         NULL,   NULL},
+    {HTTP_POST,   "/a",     handler, "201", IN_CONTACT,      NULL,   NULL},
+    {HTTP_GET,    "/a/b",   handler, "200", IN_NONE,         NULL,   NULL},
+    {HTTP_GET,    "/alias", handler, "200", IN_NONE,         "/a/b", NULL},
+    {HTTP_PUT,    "/put",   handler, "200", IN_NONE,         NULL,   NULL},
+    {HTTP_DELETE, "/put",   handler, "204", IN_NONE,         NULL,   NULL},
+    {HTTP_PATCH,  "/put",   handler, "200", IN_NONE,         NULL,   NULL},
+};
+
+TEST(paths_are_found_byte_for_byte)
+{
+    static const char *const found[] = {"/", "/a", "/a/b", "/alias", "/put"};
+    static const char *const lost[] = {"",        "a",   "/a/",  "//a",     "/A",       "/a/b/",
+                                       "/a/b/c",  "/al", "/a?b", "/%61",    "/a/../a",  "/./a",
+                                       "/alias ", "*",   "/puT", "/put%00", "unmatched"};
+    struct router *r = router_new(routes, ARRAY_LEN(routes));
+
+    for (size_t i = 0; i < ARRAY_LEN(found); i++) {
+        struct endpoint *e = router_find(r, slice_str(found[i]));
+
+        assert_non_null(e);
+        assert_string_equal(e->path, found[i]);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(lost); i++)
+        assert_null(router_find(r, slice_str(lost[i])));
+    assert_null(router_find(r, SLICE_LIT("/a\0")));
+    assert_null(router_find(r, SLICE_NONE));
+    router_free(r);
+}
+
+TEST(a_path_knows_its_methods)
+{
+    struct router *r = router_new(routes, ARRAY_LEN(routes));
+    struct endpoint *a = router_find(r, SLICE_LIT("/a")), *put = router_find(r, SLICE_LIT("/put"));
+
+    assert_ptr_equal(a->by_method[HTTP_GET], &routes[1]);
+    assert_ptr_equal(a->by_method[HTTP_HEAD], &routes[1]);
+    assert_ptr_equal(a->by_method[HTTP_POST], &routes[2]);
+    assert_null(a->by_method[HTTP_PUT]);
+    assert_null(a->by_method[HTTP_OPTIONS]);
+    assert_string_equal(a->allow, "GET, HEAD, POST, OPTIONS");
+    assert_null(put->by_method[HTTP_GET]);
+    assert_null(put->by_method[HTTP_HEAD]);
+    assert_string_equal(put->allow, "PUT, PATCH, DELETE, OPTIONS");
+    router_free(r);
+}
+
+TEST(an_endpoint_counts_under_its_path_or_the_one_it_stands_for)
+{
+    struct router *r = router_new(routes, ARRAY_LEN(routes));
+
+    assert_string_equal(router_find(r, SLICE_LIT("/a"))->label, "/a");
+    assert_string_equal(router_find(r, SLICE_LIT("/alias"))->label, "/a/b");
+    assert_string_equal(router_unmatched(r)->label, "unmatched");
+    router_free(r);
+}
+
+TEST(all_endpoints_are_listed_and_the_unmatched_one_is_the_last)
+{
+    struct router *r = router_new(routes, ARRAY_LEN(routes));
+    size_t n = router_endpoints(r);
+
+    assert_int_equal(n, 6);
+    assert_ptr_equal(router_endpoint(r, n - 1), router_unmatched(r));
+    for (size_t i = 0; i + 1 < n; i++) {
+        struct endpoint *e = router_endpoint(r, i);
+
+        assert_ptr_equal(router_find(r, slice_str(e->path)), e);
+        assert_null(e->metrics);
+    }
+    for (unsigned m = 0; m < HTTP_METHODS; m++)
+        assert_null(router_unmatched(r)->by_method[m]);
+    router_free(r);
+}
+
+TEST(an_empty_table_matches_nothing)
+{
+    struct router *r = router_new(NULL, 0);
+
+    assert_int_equal(router_endpoints(r), 1);
+    assert_null(router_find(r, SLICE_LIT("/")));
+    router_free(r);
+    router_free(NULL);
+}
+
+enum { MANY = 300 };
+
+TEST(many_routes_are_all_found)
+{
+    static char paths[MANY][16];
+    static struct route many[MANY];
+    struct router *r;
+
+    for (size_t i = 0; i < MANY; i++) {
+        (void)snprintf(paths[i], sizeof(paths[i]), "/p%zu", i);
+        many[i] = (struct route){HTTP_GET, paths[i], handler, "200", IN_NONE, NULL, NULL};
+    }
+    r = router_new(many, MANY);
+    assert_int_equal(router_endpoints(r), MANY + 1);
+    for (size_t i = 0; i < MANY; i++)
+        assert_ptr_equal(router_find(r, slice_str(paths[i]))->by_method[HTTP_GET], &many[i]);
+    assert_null(router_find(r, SLICE_LIT("/p300")));
+    router_free(r);
+}
+
+static void make_twice(UNUSED void *arg)
+{
+    const struct route twice[] = {routes[1], routes[1]};
+
+    router_free(router_new(twice, ARRAY_LEN(twice)));
+}
+
+static void ask_past_the_end(UNUSED void *arg)
+{
+    struct router *r = router_new(routes, ARRAY_LEN(routes));
+
+    (void)router_endpoint(r, router_endpoints(r));
+}
+
+TEST(a_wrong_table_ends_the_process)
+{
+    assert_true(dies(make_twice, NULL));
+    assert_true(dies(ask_past_the_end, NULL));
+}
+
+RUN_TESTS(T(paths_are_found_byte_for_byte),
+          T(a_path_knows_its_methods),
+          T(an_endpoint_counts_under_its_path_or_the_one_it_stands_for),
+          T(all_endpoints_are_listed_and_the_unmatched_one_is_the_last),
+          T(an_empty_table_matches_nothing),
+          T(many_routes_are_all_found),
+          T(a_wrong_table_ends_the_process))
