@@ -76,6 +76,25 @@ void id_make(struct id_source *src, uint64_t unix_ms, char dst[ID_LEN])
     dst[8] = dst[13] = dst[18] = dst[23] = '-';
 }
 
+bool id_parse(struct slice s, char ret[ID_LEN + 1])
+{
+    static const char form[] = "hhhhhhhh-hhhh-hhhh-hhhh-hhhhhhhhhhhh";
+    char id[ID_LEN + 1] = "";
+
+    if (s.n != ID_LEN)
+        return false;
+    for (size_t i = 0; i < ID_LEN; i++) {
+        char c = (char)(s.p[i] >= 'A' && s.p[i] <= 'Z' ? s.p[i] | 0x20 : s.p[i]);
+        bool hex = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+
+        if (form[i] == 'h' ? !hex : c != form[i])
+            return false;
+        id[i] = c;
+    }
+    memcpy(ret, id, sizeof(id));
+    return true;
+}
+
 #define EVERY_BYTE(b) (UINT64_C(0x0101010101010101) * (b))
 
 /* Raises the high bit of the bytes in low..high, of eight that are all below 0x80. */

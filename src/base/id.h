@@ -24,6 +24,9 @@ void id_source_init(
 /* Writes exactly ID_LEN bytes, no NUL. */
 void id_make(struct id_source *src, uint64_t unix_ms, char dst[ID_LEN]);
 
+/* A UUID as people write it, its letters in either case; *ret gets them in lower case, NUL-terminated. */
+MUST_CHECK bool id_parse(struct slice s, char ret[ID_LEN + 1]);
+
 /* A correlation ID: [A-Za-z0-9._-]{1,64}. */
 enum { CORRELATION_ID_MAX = 64 };
 bool correlation_id_valid(struct slice s);

@@ -60,6 +60,40 @@ TEST(two_sources_make_different_ids)
     assert_memory_not_equal(id_a + 19, id_b + 19, 17);
 }
 
+TEST(an_id_is_read_in_either_case_and_nothing_else_is_one)
+{
+    static const char *const good[] = {
+        "01234567-89ab-7cde-8f01-23456789abcd",
+        "01234567-89AB-7CDE-8F01-23456789ABCD",
+        "01234567-89aB-7cDe-8f01-23456789abCD",
+    };
+    static const char *const bad[] = {
+        "",
+        "-",
+        "01234567-89ab-7cde-8f01-23456789abc",
+        "01234567-89ab-7cde-8f01-23456789abcde",
+        "01234567-89ab-7cde-8f01-23456789abcg",
+        "01234567-89ab-7cde-8f01-23456789abc ",
+        "01234567 89ab-7cde-8f01-23456789abcd",
+        "0123456789ab-7cde-8f01--23456789abcd",
+        "01234567-89ab-7cde-8f01-23456789abc\xe4",
+        "{1234567-89ab-7cde-8f01-23456789abc}",
+        "01234567\r89ab\r7cde\r8f01\r23456789abcd",
+        "[1234567-89ab-7cde-8f01-23456789abcd",
+    };
+    char id[ID_LEN + 1] = "untouched";
+
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        if (id_parse(slice_str(bad[i]), id))
+            fail_msg("'%s' was taken", bad[i]);
+        assert_string_equal(id, "untouched");
+    }
+    for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+        assert_true(id_parse(slice_str(good[i]), id));
+        assert_string_equal(id, good[0]);
+    }
+}
+
 TEST(a_made_id_is_a_valid_correlation_id)
 {
     struct id_source src;
@@ -162,6 +196,7 @@ TEST(an_invalid_traceparent_gives_nothing)
 RUN_TESTS(T(an_id_is_a_version_7_uuid_of_its_millisecond),
           T(ids_rise_within_a_millisecond_beyond_it_and_when_the_clock_steps_back),
           T(two_sources_make_different_ids),
+          T(an_id_is_read_in_either_case_and_nothing_else_is_one),
           T(a_made_id_is_a_valid_correlation_id),
           T(correlation_ids_are_letters_digits_and_three_marks),
           T(correlation_ids_have_1_to_64_characters),

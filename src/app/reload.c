@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/* SIGHUP: parse and check everything first, then swap; on any error nothing changes. */
+#include "app/app.h"
+
+static void report_restart(struct app *app)
+{
+    char keys[256];
+    size_t n =
+        config_restart_keys(&app->started->config, &app->settings->config, keys, sizeof(keys));
+
+    gauges_restart_required(app->gauges, n > 0);
+    if (n > 0)
+        LOG_EVENT(app->log, LOG_WARN, "restart_required", LOG_STR("keys", keys));
+}
+
+void app_reload(struct app *app)
+{
+    struct live_ref live;
+    struct settings *fresh;
+    struct err err = ERR_INIT;
+    struct config c;
+
+    if (!config_load_cli(app->cli, &c, &err)) {
+        gauges_reload_failed(app->gauges);
+        LOG_EVENT(app->log, LOG_ERROR, "reload_failed", LOG_STR("reason", err.text),
+                  LOG_STR("effect", "the old configuration stays"));
+        return;
+    }
+    fresh = settings_new(&c);
+    live = app_live_ref(fresh);
+    server_set_live(app->server, &live);
+    ops_set_live(app->ops, &live);
+    settings_unref(app->settings);
+    app->settings = fresh;
+    log_set_level(app->log, fresh->config.log_level);
+    store_set_retention(app->store, fresh->config.contact_retention);
+    gauges_loaded(app->gauges, &fresh->config);
+    LOG_EVENT(app->log, LOG_INFO, "reloaded",
+              LOG_STR("file", app->cli->config_path != NULL ? app->cli->config_path : ""));
+    report_restart(app);
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/* A disk whose syncs fail or stall at will: preload/sync.c, built into the test's directory. */
+#ifndef SIDELIGHT_TESTS_E2E_DISK_H
+#define SIDELIGHT_TESTS_E2E_DISK_H
+
+#include "tests/e2e/lib/server.h"
+
+/* Starts a server on such a disk; both switches are off. */
+struct server *server_start_on_disk(struct fixture *f, const char *const *sets);
+void disk_hold(struct fixture *f, bool on); /* syncs wait */
+void disk_fail(struct fixture *f, bool on); /* syncs return EIO */
+
+#endif
