@@ -158,6 +158,7 @@ static bool start_store(struct app *app, struct err *err)
                                 .retention_ns = app->settings->config.contact_retention};
 
     app->sqlite.path = app->started->config.store_path;
+    app->sqlite.lock = app->lock;
     if (!store_new(&opt, &app->store, err))
         return false;
     app->api.store = app->store;
@@ -184,7 +185,7 @@ static void on_signal(void *arg, int signo)
     }
     if (++app->signals > 1) {
         LOG_EVENT(app->log, LOG_WARN, "stopped", LOG_STR("reason", "second signal"));
-        log_free(app->log, LOG_FLUSH_MS / 4);
+        log_flush(app->log, LOG_FLUSH_MS / 4);
         _exit(EXIT_FORCED); /* whatever was acknowledged is durable */
     }
     LOG_EVENT(app->log, LOG_INFO, "draining",

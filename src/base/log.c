@@ -70,6 +70,11 @@ void log_free(struct log *log, uint32_t timeout_ms)
     free(log);
 }
 
+void log_flush(struct log *log, uint32_t timeout_ms)
+{
+    (void)log_writer_end(log->writer, timeout_ms);
+}
+
 void log_set_level(struct log *log, enum log_level level)
 {
     atomic_store_explicit(&log->level, (int)level, memory_order_relaxed);

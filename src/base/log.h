@@ -44,6 +44,8 @@ struct log_field {
 MUST_CHECK bool log_new(int fd, enum log_level level, struct log **ret, struct err *err);
 /* Writes what waits, for at most `timeout_ms`, ends the thread, frees everything. NULL is fine. */
 void log_free(struct log *log, uint32_t timeout_ms);
+/* For a process that ends now, with threads that still log: writes what waits, for at most `timeout_ms`, and nothing after. */
+void log_flush(struct log *log, uint32_t timeout_ms);
 
 void log_set_level(struct log *log, enum log_level level);
 enum log_level log_get_level(const struct log *log);

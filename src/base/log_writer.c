@@ -175,7 +175,7 @@ static bool await_end(const struct log_writer *w, uint64_t until_ns)
     return ready > 0;
 }
 
-void log_writer_free(struct log_writer *w, uint32_t timeout_ms)
+bool log_writer_end(struct log_writer *w, uint32_t timeout_ms)
 {
     const uint64_t one = 1;
     uint64_t deadline_ns = clock_mono_ns() + timeout_ms * NS_PER_MS;
@@ -186,10 +186,16 @@ void log_writer_free(struct log_writer *w, uint32_t timeout_ms)
     MUST(n == sizeof(one) || errno == EAGAIN);
     if (!await_end(w, deadline_ns + GRACE_MS * NS_PER_MS)) {
         MUST(pthread_detach(w->thread) == 0);
-        return;
+        return false;
     }
     MUST(pthread_join(w->thread, NULL) == 0);
-    release(w);
+    return true;
+}
+
+void log_writer_free(struct log_writer *w, uint32_t timeout_ms)
+{
+    if (log_writer_end(w, timeout_ms))
+        release(w);
 }
 
 void log_writer_stats(const struct log_writer *w, struct log_stats *ret)

@@ -149,7 +149,6 @@ static void on_end(h2o_logger_t *self, h2o_req_t *req)
 
     (void)self;
     c->written = c->sock->bytes_written;
-    c->read = c->sock->bytes_read;
     c->waiting_ns = c->loop->now_ns;
     if (rq == NULL)
         return;

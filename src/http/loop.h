@@ -24,9 +24,7 @@ enum {
     TICK_PERIOD_MS = 500,          /* lag, sweep */
     TICK_DRAIN_MS = 100,           /* the same while it drains */
     SWEEP_SLACK_MS = 2000,         /* libh2o's own timer comes first */
-    REQUEST_HEAD_RAW_MAX =
-        512 * 1024, /* bytes a request may take beside its body; libh2o refuses a head of 417,792 */
-    SUSPEND_MAX_MS = 10000, /* a suspended request gets its late answer then */
+    SUSPEND_MAX_MS = 10000,        /* a suspended request gets its late answer then */
 };
 
 /* What arrives through h2o_multithread_send_message. Prefix of struct pending. */
@@ -57,7 +55,7 @@ struct conn {
     h2o_linklist_t link;    /* in evloop.conns */
     struct request *rq;     /* the one in progress (HTTP/1 has one at a time) */
     struct live_slot *slot; /* what rq->live points into, held until rq is finished */
-    size_t written, read;   /* bytes written and read when the last request was finished */
+    size_t written;         /* bytes written when the last request was finished */
     uint64_t waiting_ns;    /* monotonic: since when it waits for a request */
     struct ip peer;
     uint8_t peer_text_len;

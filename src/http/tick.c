@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What a loop does twice a second by the monotonic clock: libh2o's timers follow the wall clock, so a step back stops them all, and it
- * has none for a request that is worked on or for bytes that never become one.
+ * has none for a request that is worked on.
  */
 #include "base/clock.h"
 #include "http/bridge.h"
@@ -14,30 +14,14 @@ int evloop_tick_wait(const struct evloop *l)
     return l->tick_ns <= l->now_ns ? 0 : (int)((l->tick_ns - l->now_ns) / NS_PER_MS) + 1;
 }
 
-static void cut(const struct conn *c)
+/* Idle, or in the middle of a head or a body, for longer than libh2o should have let it. */
+static void sweep_waiting(const struct evloop *l, const struct conn *c)
 {
-    (void)shutdown(c->fd, SHUT_RDWR); /* the loop will see the end; nothing may be freed in here */
-}
-
-/* More bytes than any request may take, and still none: endless trailers or chunk extensions. */
-static bool endless(const struct evloop *l, const struct conn *c)
-{
-    return c->sock->bytes_read - c->read >
-           REQUEST_HEAD_RAW_MAX + l->ctx.globalconf->max_request_entity_size;
-}
-
-static void sweep_waiting(struct evloop *l, struct conn *c)
-{
-    const struct loop *base = &l->base;
     uint64_t limit_ns = (l->ctx.globalconf->http1.req_timeout + SWEEP_SLACK_MS) * NS_PER_MS;
 
-    if (endless(l, c)) {
-        if (base->service->metrics != NULL)
-            metric_add(base->shard, base->service->metrics->rejected[REFUSED_BODY_TOO_LARGE], 1);
-        cut(c);
-    } else if (l->now_ns > c->waiting_ns + limit_ns) {
-        cut(c);
-    }
+    if (l->now_ns > c->waiting_ns + limit_ns)
+        (void)shutdown(c->fd,
+                       SHUT_RDWR); /* the loop will see the end; nothing may be freed in here */
 }
 
 /* A late answer finishes its request, and may close the connection, so the next one is remembered first. */

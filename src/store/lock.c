@@ -20,6 +20,7 @@ enum { LOCK_POLL_MS = 50 };
 
 struct store_lock {
     int fd;
+    char *name; /* of the lock file */
 };
 
 /* What the holder wrote; 0 when it has not yet, or released it. */
@@ -64,15 +65,27 @@ static bool wait_for(
     return true;
 }
 
-/* Whether `name` is still the file that was locked: somebody may have deleted it meanwhile. */
-static bool check_lock_file(int fd, const char *name, struct err *err)
+/* Whether `name` is still the file that was locked. */
+static bool same_file(int fd, const char *name)
 {
     struct stat locked, named;
 
-    if (fstat(fd, &locked) == 0 && lstat(name, &named) == 0 && locked.st_dev == named.st_dev &&
-        locked.st_ino == named.st_ino)
-        return true;
-    return err_set(err, ERR_UNAVAILABLE, "%s was replaced while it was waited for", name);
+    return fstat(fd, &locked) == 0 && lstat(name, &named) == 0 && locked.st_dev == named.st_dev &&
+           locked.st_ino == named.st_ino;
+}
+
+static bool check_lock_file(int fd, const char *name, struct err *err)
+{
+    return same_file(fd, name) ||
+           err_set(err, ERR_UNAVAILABLE, "%s was replaced while it was waited for", name);
+}
+
+bool store_lock_in_place(const struct store_lock *lock, struct err *err)
+{
+    return same_file(lock->fd, lock->name) ||
+           err_set(err, ERR_UNAVAILABLE,
+                   "%s was deleted or replaced: another process may use the store; restart",
+                   lock->name);
 }
 
 /* Only for messages; a full disk must not keep the store shut. */
@@ -113,6 +126,8 @@ bool store_lock_take(const char *path,
     write_pid(fd);
     *ret = must_calloc(1, sizeof(**ret));
     (*ret)->fd = fd;
+    (*ret)->name = buf.data;
+    buf = (struct buf)BUF_INIT;
 out:
     buf_release(&buf);
     return ok;
@@ -124,5 +139,6 @@ void store_lock_release(struct store_lock *lock)
         return;
     (void)!ftruncate(lock->fd, 0); /* so that nobody names a pid that is gone */
     (void)close(lock->fd);
+    free(lock->name);
     free(lock);
 }

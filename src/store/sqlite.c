@@ -70,10 +70,19 @@ static bool same_file(const char *path, const struct file_id *opened, struct err
     return true;
 }
 
-/* A commit into a file that somebody deleted or replaced syncs well and is lost all the same. */
+static bool locked(const struct store_lock *lock, struct err *err)
+{
+    return lock == NULL || store_lock_in_place(lock, err);
+}
+
+/*
+ * A commit into a file that somebody deleted or replaced syncs well and is lost all the same. Without the lock's file somebody
+ * else may serve the store.
+ */
 static bool files_in_place(const struct store_backend *b, struct err *err)
 {
-    return same_file(b->path, &b->file, err) && same_file(b->log_path, &b->log, err);
+    return locked(b->lock, err) && same_file(b->path, &b->file, err) &&
+           same_file(b->log_path, &b->log, err);
 }
 
 bool backend_run(
@@ -186,7 +195,7 @@ static bool sqlite_open(void *arg, struct store_backend **ret, struct err *err)
     struct buf path = BUF_INIT, log_path = BUF_INIT;
     struct store_backend *b;
 
-    if (!place_prepare(opt->path, err) || !create_file(opt->path, err))
+    if (!locked(opt->lock, err) || !place_prepare(opt->path, err) || !create_file(opt->path, err))
         return false;
     buf_add_str(&path, opt->path);
     buf_addf(&log_path, "%s-wal", opt->path);
@@ -195,6 +204,7 @@ static bool sqlite_open(void *arg, struct store_backend **ret, struct err *err)
     b = must_calloc(1, sizeof(*b));
     b->path = path.data;
     b->log_path = log_path.data;
+    b->lock = opt->lock;
     if (!open_checked(b, err)) {
         sqlite_close(b);
         return false;

@@ -11,20 +11,23 @@
  *
  * A file that is not ours, damaged where the start looks (header, schema, tables), or a symbolic link is refused with its
  * bytes untouched; a damaged page further in shows only when it is read. A database or log that is renamed or deleted
- * under the running server fails the next batch or probe instead of swallowing it; the store then starts a new file.
+ * under the running server fails the next batch or probe instead of swallowing it; the store then starts a new file. A lock file
+ * that is gone fails them, too, and every attempt to reopen.
  */
 #ifndef SIDELIGHT_STORE_SQLITE_H
 #define SIDELIGHT_STORE_SQLITE_H
 
 #include "store/store.h"
 
+struct store_lock;
+
 /* `arg` of store_ops.open. Borrowed by the backend for its life. */
 struct sqlite_options {
-    const char *path; /* missing directories of it are made, 0700; files are 0600 */
+    const char *path;              /* missing directories of it are made, 0700; files are 0600 */
+    const struct store_lock *lock; /* of that path; NULL: somebody else keeps others away */
 };
 extern const struct store_ops sqlite_ops;
 
-struct store_lock;
 /*
  * Takes the lock of the store at `path`, waiting at most `wait_ms`. On failure the message names the holder's pid.
  * Blocks; polls every 50 ms, and stops early with ERR_UNAVAILABLE when *stop (may be NULL) becomes true.
@@ -35,6 +38,11 @@ MUST_CHECK bool store_lock_take(const char *path,
                                 struct store_lock **ret,
                                 struct err *err);
 void store_lock_release(struct store_lock *lock); /* NULL is fine */
+/*
+ * False (ERR_UNAVAILABLE) once the lock file was deleted or replaced: its name then locks nobody out. Never heals, unless the very
+ * file is moved back. Any thread.
+ */
+MUST_CHECK bool store_lock_in_place(const struct store_lock *lock, struct err *err);
 
 /* One stored submission, as read back; slices live until the callback returns. */
 struct contact {

@@ -38,10 +38,11 @@ struct store_backend {
     sqlite3 *db;
     sqlite3_stmt *st[SQL_COUNT];
     char *path, *log_path;
-    struct file_id file, log; /* what was opened, whatever bears the names now */
-    int log_pages;            /* in the log after the last commit */
-    int checked_pages;        /* log_pages at the last checkpoint */
-    bool traces;              /* the log may hold what was deleted */
+    const struct store_lock *lock; /* NULL: not checked */
+    struct file_id file, log;      /* what was opened, whatever bears the names now */
+    int log_pages;                 /* in the log after the last commit */
+    int checked_pages;             /* log_pages at the last checkpoint */
+    bool traces;                   /* the log may hold what was deleted */
 };
 
 /* Steps a statement that returns nothing of interest; `bound` is the OR of what its binds returned. */

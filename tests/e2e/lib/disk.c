@@ -16,12 +16,19 @@ static void turn(struct fixture *f, const char *name, bool on)
 
 void disk_hold(struct fixture *f, bool on)
 {
+    if (on)
+        turn(f, "waiting", false);
     turn(f, "hold", on);
 }
 
 void disk_fail(struct fixture *f, bool on)
 {
     turn(f, "fail", on);
+}
+
+bool disk_waits(struct fixture *f)
+{
+    return access(in_dir(f, "waiting"), F_OK) == 0;
 }
 
 /* A failed test must not leave the server in a sync that never ends. */

@@ -8,6 +8,7 @@
 /* Starts a server on such a disk; both switches are off. */
 struct server *server_start_on_disk(struct fixture *f, const char *const *sets);
 void disk_hold(struct fixture *f, bool on); /* syncs wait */
+bool disk_waits(struct fixture *f);         /* a sync has come to wait */
 void disk_fail(struct fixture *f, bool on); /* syncs return EIO */
 
 #endif

@@ -119,7 +119,7 @@ TEST(a_probe_reads_and_sees_missing_files)
 TEST(a_missing_directory_is_made_and_an_impossible_one_is_an_error)
 {
     struct place p;
-    struct sqlite_options options;
+    struct sqlite_options options = {.lock = NULL};
     struct store_backend *b = NULL;
     struct err err = ERR_INIT;
     char path[160];
