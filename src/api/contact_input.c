@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A submission as JSON or as a form, read into one struct. What its fields may hold is for contact_rules.c. */
+/*
+ * A submission as JSON or as a form, read into one struct. What its fields may hold is for
+ * contact_rules.c.
+ */
 #include "api/contact.h"
 
 static bool refuse(struct contact_refusal *ret, struct contact_refusal why)
@@ -42,7 +45,10 @@ static struct contact_value json_value(const struct json *doc, const char *name)
                                   type != JSON_ABSENT && type != JSON_STRING};
 }
 
-/* Anything but nothing is a filled honeypot: no type is an error here, which would give the field away. */
+/*
+ * Anything but nothing is a filled honeypot: no type is an error here, which would give the field
+ * away.
+ */
 static bool json_honeypot(const struct json *doc)
 {
     enum json_type type = json_member_type(doc, "website_url");
@@ -106,7 +112,10 @@ static bool read_form(struct slice body, struct contact_input *in, struct contac
     return true;
 }
 
-/* The header goes before the form's field. It is a structured string (RFC 8941, 3.3.3), or the same without quotes. */
+/*
+ * The header goes before the form's field. It is a structured string (RFC 8941, 3.3.3), or the same
+ * without quotes.
+ */
 static void read_key(const struct head *head, struct contact_input *in)
 {
     struct slice key = head->idempotency_key;

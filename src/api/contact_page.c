@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The contact form and its thank-you page: plain HTML that needs no script, written so that it is well-formed XML, too.
+ * The contact form and its thank-you page: plain HTML that needs no script, written so that it is
+ * well-formed XML, too.
  *
  * The field "website_url" is the honeypot: people do not see it, screen readers skip it.
  */

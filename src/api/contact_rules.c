@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What each field of a submission may hold. A reason says what is allowed and never repeats what was sent.
+ * What each field of a submission may hold. A reason says what is allowed and never repeats what
+ * was sent.
  *
- * Characters are code points; a CRLF counts as one, as in a textarea's maxlength. Nothing is changed or trimmed: what passes is stored
- * as it came.
+ * Characters are code points; a CRLF counts as one, as in a textarea's maxlength. Nothing is
+ * changed or trimmed: what passes is stored as it came.
  */
 #include "api/contact.h"
 #include "base/utf8.h"

@@ -2,7 +2,8 @@
 /*
  * The four health routes: what the store's probe saw last, never a query of its own.
  *
- * GET /health is the route that load balancers and benchmarks ask most, so it is written by hand into the request's memory.
+ * GET /health is the route that load balancers and benchmarks ask most, so it is written by hand
+ * into the request's memory.
  */
 #include "api/api.h"
 

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * GET /metrics: which page, in which format and coding, and the books about scrapes. Rendering is metrics/exposition.c's.
+ * GET /metrics: which page, in which format and coding, and the books about scrapes. Rendering is
+ * metrics/exposition.c's.
  *
- * Pages are rendered one at a time, whole, before a byte is sent; they only pile up when scrapers read slowly.
+ * Pages are rendered one at a time, whole, before a byte is sent; they only pile up when scrapers
+ * read slowly.
  */
 #include "api/metrics_page.h"
 #include "base/clock.h"
 #include "http/form.h"
+#include "metrics/exposition.h"
 #include "metrics/metrics.h"
 
 #include <stdlib.h>

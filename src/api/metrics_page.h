@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * GET /metrics, private to api/: its handles, the bound on pages under way, and who scraped lately. Ops thread only.
+ * GET /metrics, private to api/: its handles, the bound on pages under way, and who scraped lately.
+ * Ops thread only.
  */
 #ifndef SIDELIGHT_API_METRICS_PAGE_H
 #define SIDELIGHT_API_METRICS_PAGE_H

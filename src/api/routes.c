@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The routes of the two ports: an endpoint is a row here, a name in api.h, and an entry in docs/api.md. */
+/*
+ * The routes of the two ports: an endpoint is a row here, a name in api.h, and an entry in
+ * docs/api.md.
+ */
 #include "api/api.h"
 
 #define USERS (IN_AVAILABILITY | IN_LATENCY) /* somebody waits for it */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * `sidelight contacts delete` and `store backup`: asked of the server that runs on the store, or done here, under its lock, when
- * none does.
+ * `sidelight contacts delete` and `store backup`: asked of the server that runs on the store, or
+ * done here, under its lock, when none does.
  */
 #include "app/app.h"
 #include "base/clock.h"
@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 enum {
     PATIENCE_MS = 3000, /* for a server that starts or ends just now */

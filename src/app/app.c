@@ -7,7 +7,6 @@
 #include "base/cpus.h"
 #include "http/listen.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
@@ -113,7 +112,7 @@ static size_t connection_limit(const struct app *app)
     if (lim.rlim_cur == RLIM_INFINITY || lim.rlim_cur >= wanted + FDS_KEPT)
         return wanted;
     LOG_EVENT(app->log, LOG_WARN, "descriptor_limit_low", LOG_INT("limit", lim.rlim_cur),
-              LOG_INT("limits.connections", wanted));
+              LOG_INT("wanted", wanted));
     return lim.rlim_cur / 2 > FDS_KEPT ? lim.rlim_cur - FDS_KEPT : lim.rlim_cur / 2;
 }
 
@@ -208,8 +207,7 @@ static unsigned on_tick(void *arg)
                         api_scrapers_waiting(&app->api, app->drain.began_ns));
     switch (action) {
     case DRAIN_CLOSE_PUBLIC:
-        LOG_EVENT(app->log, LOG_INFO, "public_port_closed",
-                  LOG_BOOL("requests_in_flight_finish", true));
+        log_event(app->log, LOG_INFO, "public_port_closing", NULL, 0);
         server_drain(app->server);
         break;
     case DRAIN_CUT:
@@ -283,7 +281,10 @@ static void bound_stop(struct app *app)
                 STOP_LEAST_S);
 }
 
-/* In reverse. The store goes before the loops that its jobs return to; the public port is closed by then. */
+/*
+ * In reverse, but the store is closed while the loops that its jobs return to still run, and freed after them:
+ * after a drain that was cut, a worker may still be answering.
+ */
 static void stop(struct app *app)
 {
     app->stopping = true;
@@ -292,9 +293,10 @@ static void stop(struct app *app)
     if (app->ops != NULL)
         ops_close(app->ops, OPS_CLOSE_MS);
     store_control_free(app->control);
-    store_free(app->store);
+    store_close(app->store);
     server_free(app->server);
     ops_free(app->ops);
+    store_free(app->store);
     service_release(&app->public);
     service_release(&app->internal);
     api_release(&app->api);
@@ -308,6 +310,21 @@ static void stop(struct app *app)
     registry_free(app->registry);
     settings_unref(app->settings);
     settings_unref(app->started);
+}
+
+/* Says at once who has it; whoever starts a server by hand would else see nothing for a while. */
+static bool take_lock(struct app *app, struct err *err)
+{
+    const struct config *c = &app->started->config;
+    uint64_t wait_ms = c->store_lock_wait / NS_PER_MS;
+
+    if (store_lock_take(c->store_path, 0, NULL, &app->lock, err))
+        return true;
+    if (wait_ms == 0 || err->kind != ERR_UNAVAILABLE)
+        return false;
+    (void)fprintf(stderr, "sidelight: %s; waiting for at most %llu s\n", err->text,
+                  (unsigned long long)wait_ms / 1000);
+    return store_lock_take(c->store_path, wait_ms, NULL, &app->lock, err);
 }
 
 static bool load(struct app *app, struct err *err)
@@ -331,9 +348,7 @@ int app_serve(const struct cli *cli)
     if (!load(&app, &err))
         return app_fail(EXIT_CONFIG, &err);
     (void)umask(077);
-    if (!raise_descriptor_limit(&err) ||
-        !store_lock_take(app.started->config.store_path,
-                         app.started->config.store_lock_wait / NS_PER_MS, NULL, &app.lock, &err)) {
+    if (!raise_descriptor_limit(&err) || !take_lock(&app, &err)) {
         (void)app_fail(status, &err);
         stop(&app);
         return status;

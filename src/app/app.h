@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The composition root: everything is made here in order of dependence and taken down in reverse. One struct app on main's stack
- * holds it all.
+ * The composition root: everything is made here in order of dependence and taken down in reverse.
+ * One struct app on main's stack holds it all.
  *
- * Order of start: configuration, store lock, signals, log, registry, store, metrics port, public port. The lock comes first, so
- * that a new process waits for an old one that drains before it needs the port. Until the loops run, and again while they are taken
- * down, SIGTERM and SIGINT end the process at once: what was acknowledged is durable.
+ * Order of start: configuration, store lock, signals, log, registry, store, metrics port, public
+ * port. The lock comes first, so that a new process waits for an old one that drains before it
+ * needs the port. Until the loops run, and again while they are taken down, SIGTERM and SIGINT end
+ * the process at once: what was acknowledged is durable.
  */
 #ifndef SIDELIGHT_APP_APP_H
 #define SIDELIGHT_APP_APP_H
@@ -43,16 +44,25 @@ struct app {
     bool stopping;    /* nothing may be reloaded any more */
 };
 
-/* Serves until a signal ends it. The exit status: 0 after a drain, EXIT_CONFIG, or 1 when something could not be started. */
+/*
+ * Serves until a signal ends it. The exit status: 0 after a drain, EXIT_CONFIG, or 1 when something
+ * could not be started.
+ */
 int app_serve(const struct cli *cli);
 
 /* `s` as the loops hold it: each takes a reference of its own. */
 struct live_ref app_live_ref(struct settings *s);
 
-/* reload.c: SIGHUP. On any error the old configuration stays, and says so in the log and in config_last_reload_successful. */
+/*
+ * reload.c: SIGHUP. On any error the old configuration stays, and says so in the log and in
+ * config_last_reload_successful.
+ */
 void app_reload(struct app *app);
 
-/* gauges.c: everything on the page that is only looked up when a page is rendered, and what a (re)load sets. */
+/*
+ * gauges.c: everything on the page that is only looked up when a page is rendered, and what a
+ * (re)load sets.
+ */
 struct gauges *gauges_new(struct app *app);
 void gauges_free(struct gauges *g);
 void gauges_loaded(struct gauges *g, const struct config *c); /* objectives, time of the load */
@@ -65,7 +75,6 @@ void gauges_connection_limit(struct gauges *g, size_t limit);
 int app_healthcheck(const struct cli *cli);
 int app_contacts(const struct cli *cli); /* list, export */
 int app_admin(const struct cli *cli);    /* contacts delete, store backup */
-int app_check(const struct cli *cli);
 
 /* "sidelight: <text>" on stderr; returns `status`. */
 int app_fail(int status, const struct err *err);

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * `sidelight contacts list` and `export`: what came in, for a person's terminal, as CSV (RFC 4180) or as JSON lines in an array.
- * Reads the store's file; works while the server runs.
+ * `sidelight contacts list` and `export`: what came in, for a person's terminal, as CSV (RFC 4180)
+ * or as JSON lines in an array. Reads the store's file; works while the server runs.
  */
 #include "app/app.h"
 
 #include <errno.h>
 #include <stdio.h>
-#include <unistd.h>
 
 /* Where rows go, and how many there were. */
 struct listing {
@@ -33,8 +32,9 @@ static void add_ts(struct buf *b, uint64_t unix_ms)
 }
 
 /*
- * True when a terminal might obey what `s` begins with: controls (C0, DEL, C1), the bidirectional marks that make text read other
- * than it is, line and paragraph separators. Then *ret_c is the code point and *ret_len its length in bytes.
+ * True when a terminal might obey what `s` begins with: controls (C0, DEL, C1), the bidirectional
+ * marks that make text read other than it is, line and paragraph separators. Then *ret_c is the
+ * code point and *ret_len its length in bytes.
  */
 static bool obeyed(struct slice s, uint32_t *ret_c, size_t *ret_len)
 {
@@ -44,8 +44,8 @@ static bool obeyed(struct slice s, uint32_t *ret_c, size_t *ret_len)
     *ret_len = 1;
     if (b[0] < 0x20 || b[0] == 0x7f)
         return true;
-    if (s.n >= 2 && b[0] == 0xc2 && b[1] < 0xa0) {
-        *ret_c = b[1];
+    if (s.n >= 2 && ((b[0] == 0xc2 && b[1] < 0xa0) || (b[0] == 0xd8 && b[1] == 0x9c))) {
+        *ret_c = (b[0] & 0x1fu) << 6 | (b[1] & 0x3fu);
         *ret_len = 2;
         return true;
     }
@@ -57,7 +57,10 @@ static bool obeyed(struct slice s, uint32_t *ret_c, size_t *ret_len)
            (*ret_c >= 0x2066 && *ret_c <= 0x2069);
 }
 
-/* What a terminal might obey as \xNN or \uNNNN, so that a message cannot drive it; `newlines` keeps line breaks, indented. */
+/*
+ * What a terminal might obey as \xNN or \uNNNN, so that a message cannot drive it; `newlines` keeps
+ * line breaks, indented.
+ */
 static void add_printable(struct buf *b, struct slice s, bool newlines)
 {
     while (s.n > 0) {
@@ -97,7 +100,10 @@ static bool list_row(void *ctx, const struct contact *c, struct err *err)
     return flush_row(l, err);
 }
 
-/* A cell that a spreadsheet would take for a formula gets a leading apostrophe (OWASP, CSV injection). */
+/*
+ * A cell that a spreadsheet would take for a formula gets a leading apostrophe (OWASP, CSV
+ * injection).
+ */
 static void add_cell(struct buf *b, struct slice s, char end)
 {
     buf_add_char(b, '"');

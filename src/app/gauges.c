@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What the main thread puts on the page: facts of the process and numbers that other modules keep themselves. */
+/*
+ * What the main thread puts on the page: facts of the process and numbers that other modules keep
+ * themselves.
+ */
 #include "app/app.h"
 #include "app/version.h"
 #include "base/clock.h"

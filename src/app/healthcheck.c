@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* `sidelight healthcheck`: one request to the public port of the same configuration, for container health checks. */
+/*
+ * `sidelight healthcheck`: one request to the public port of the same configuration, for container
+ * health checks.
+ */
 #include "app/app.h"
 
-#include <errno.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <sys/socket.h>

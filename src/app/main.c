@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-int app_check(const struct cli *cli)
+static int check(const struct cli *cli)
 {
     struct err err = ERR_INIT;
     struct config c;
@@ -35,7 +35,10 @@ static int print_help(void)
     return status;
 }
 
-/* A closed standard descriptor would be the next socket's number, and the log would be sent to a client. */
+/*
+ * A closed standard descriptor would be the next socket's number, and the log would be sent to a
+ * client.
+ */
 static void open_standard_fds(void)
 {
     int fd;
@@ -53,7 +56,7 @@ static int run(const struct cli *cli)
     case CLI_SERVE:
         return app_serve(cli);
     case CLI_CHECK:
-        return app_check(cli);
+        return check(cli);
     case CLI_VERSION:
         return print_version();
     case CLI_HELP:

@@ -22,7 +22,7 @@ void app_reload(struct app *app)
 
     if (!config_load_cli(app->cli, &c, &err)) {
         gauges_reload_failed(app->gauges);
-        LOG_EVENT(app->log, LOG_ERROR, "reload_failed", LOG_STR("reason", err.text),
+        LOG_EVENT(app->log, LOG_ERROR, "reload_failed", LOG_STR("error", err.text),
                   LOG_STR("effect", "the old configuration stays"));
         return;
     }

@@ -23,7 +23,9 @@
 #define MUST(cond) ((cond) ? (void)0 : must_failed(#cond, __FILE__, __LINE__))
 _Noreturn void must_failed(const char *cond, const char *file, int line);
 
-/* calloc/realloc that never return NULL: running out of memory ends the process (so does libh2o). */
+/*
+ * calloc/realloc that never return NULL: running out of memory ends the process (so does libh2o).
+ */
 MUST_CHECK void *must_calloc(size_t n, size_t size);
 MUST_CHECK void *must_realloc(void *p, size_t size);
 

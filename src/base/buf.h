@@ -3,8 +3,8 @@
  * A growable byte buffer for work off the hot path, and the hand-written formatters that the hot
  * path uses on memory of its own.
  *
- * A struct buf owns `data`; buf_release frees it and leaves BUF_INIT (safe to call twice). `data` is
- * not NUL-terminated except after buf_cstr.
+ * A struct buf owns `data`; buf_release frees it and leaves BUF_INIT (safe to call twice). `data`
+ * is not NUL-terminated except after buf_cstr.
  *
  * fmt_* write to `dst` without a NUL and return the end. The caller guarantees the room that the
  * FMT_* constants name.
@@ -47,17 +47,32 @@ enum {
 
 char *fmt_u64(char *dst, uint64_t v);
 char *fmt_i64(char *dst, int64_t v);
-/* A count of nanos (1e-9) as a decimal without an exponent and without trailing zeros: 1500000000 -> "1.5", 0 -> "0". */
+/*
+ * A count of nanos (1e-9) as a decimal without an exponent and without trailing zeros: 1500000000
+ * -> "1.5", 0 -> "0".
+ */
 char *fmt_nano(char *dst, int64_t nanos);
 /* Milliseconds with three decimals from nanoseconds, rounded down: 1234567 -> "1.234". */
 char *fmt_ms(char *dst, uint64_t ns);
 /* RFC 3339 in UTC with milliseconds from Unix milliseconds; years 1970-9999. */
 char *fmt_ts(char *dst, uint64_t unix_ms);
-char *fmt_slice(char *dst, struct slice s);
-/* The inside of a JSON string (RFC 8259, 7): at most 6 bytes per byte. Invalid UTF-8 comes out as U+FFFD, one per bad byte;
- * control characters, U+007F and U+0080..U+009F too, are escaped, so that a terminal may show the text. */
+/* Inline, so that a literal becomes a few stores. */
+static inline char *fmt_slice(char *dst, struct slice s)
+{
+    if (s.n > 0)
+        memcpy(dst, s.p, s.n);
+    return dst + s.n;
+}
+/*
+ * The inside of a JSON string (RFC 8259, 7): at most 6 bytes per byte. Invalid UTF-8 comes out as
+ * U+FFFD, one per bad byte; control characters, U+007F and U+0080..U+009F too, are escaped, so that
+ * a terminal may show the text.
+ */
 char *fmt_json(char *dst, struct slice s);
-/* The same in at most `room` (>= 3) bytes: what does not surely fit is cut at a character and ends in "...". */
+/*
+ * The same in at most `room` (>= 3) bytes: what does not surely fit is cut at a character and ends
+ * in "...".
+ */
 char *fmt_json_cut(char *dst, size_t room, struct slice s);
 
 /* The inside of a JSON string, appended; same rules as fmt_json. */

@@ -6,7 +6,6 @@
 
 #include <fcntl.h>
 #include <sched.h>
-#include <sys/types.h>
 #include <unistd.h>
 
 enum { FILE_MAX = 8192 }; /* /proc/self/cgroup has a dozen lines, the others have one */
@@ -93,7 +92,9 @@ static bool has_cpu(struct slice controllers)
     return false;
 }
 
-/* One line of /proc/self/cgroup: "hierarchy:controllers:group" (cgroups(7)); v2 has no controllers. */
+/*
+ * One line of /proc/self/cgroup: "hierarchy:controllers:group" (cgroups(7)); v2 has no controllers.
+ */
 static void cut_by_line(unsigned *cpus, const char *root, struct slice line)
 {
     static const char *const v2_mounts[] = {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"};

@@ -4,7 +4,6 @@
  * whole request may. Nothing here allocates.
  */
 #include "base/buf.h"
-#include "base/clock.h"
 #include "base/utf8.h"
 
 static const char pairs[] = "00010203040506070809"
@@ -138,13 +137,6 @@ char *fmt_ts(char *dst, uint64_t unix_ms)
     dst = put3(dst, ms % 1000);
     *dst++ = 'Z';
     return dst;
-}
-
-char *fmt_slice(char *dst, struct slice s)
-{
-    if (s.n > 0)
-        memcpy(dst, s.p, s.n);
-    return dst + s.n;
 }
 
 #define EVERY_BYTE(b) (UINT64_C(0x0101010101010101) * (b))

@@ -37,7 +37,9 @@ static uint64_t next_random(uint64_t s[4])
     return ret;
 }
 
-/* Eight hex digits of 32 bits: each nibble spread to a byte, then all eight made letters at once. */
+/*
+ * Eight hex digits of 32 bits: each nibble spread to a byte, then all eight made letters at once.
+ */
 static void put_hex8(char *dst, uint64_t v)
 {
     v = (v | v << 16) & UINT64_C(0x0000ffff0000ffff);
@@ -55,8 +57,7 @@ void id_make(struct id_source *src, uint64_t unix_ms, char dst[ID_LEN])
 
     if (unix_ms > src->last_ms) {
         src->last_ms = unix_ms;
-        src->seq =
-            (uint16_t)(random >> 53); /* below 2048: half of the 12 bits is left to count up */
+        src->seq = (uint16_t)(random >> 53); /* below 2048: half of 12 bits is left to count up */
     } else if (++src->seq > 0xfff) {
         src->last_ms++;
         src->seq = (uint16_t)(random >> 53);
@@ -103,7 +104,10 @@ static uint64_t in_range(uint64_t v, unsigned low, unsigned high)
     return (v + EVERY_BYTE(0x80 - low)) & ~(v + EVERY_BYTE(0x7f - high));
 }
 
-/* [A-Za-z0-9._-], eight at once. A byte above 0x7f spoils its neighbour too, but it is wrong itself. */
+/*
+ * [A-Za-z0-9._-], eight at once. A byte above 0x7f spoils its neighbour too, but it is wrong
+ * itself.
+ */
 static bool allowed8(const char *p)
 {
     uint64_t v;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Levels and events. The rings and the thread that empties them are in log_ring.c and log_writer.c. */
+/*
+ * Levels and events. The rings and the thread that empties them are in log_ring.c and log_writer.c.
+ */
 #include "base/log.h"
 #include "base/buf.h"
 #include "base/clock.h"

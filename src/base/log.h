@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The log: one JSON object a line, written by a thread of its own from bounded rings, so that a stalled reader of
- * stdout never stalls whoever logs. A line that does not fit its ring is dropped whole and counted.
+ * The log: one JSON object a line, written by a thread of its own from bounded rings, so that a
+ * stalled reader of stdout never stalls whoever logs. A line that does not fit its ring is dropped
+ * whole and counted.
  *
- * Each event loop has a ring of its own (one producer, no lock): log_ring. Everybody else shares one ring behind a
- * mutex: log_event. Lines of one ring keep their order; between rings `ts` orders them.
+ * Each event loop has a ring of its own (one producer, no lock): log_ring. Everybody else shares
+ * one ring behind a mutex: log_event. Lines of one ring keep their order; between rings `ts` orders
+ * them.
  *
- * log_write_start/commit give the caller memory in the ring itself, so that a request's line is formatted once, in
- * place, without a copy.
+ * log_write_start/commit give the caller memory in the ring itself, so that a request's line is
+ * formatted once, in place, without a copy.
  */
 #ifndef SIDELIGHT_BASE_LOG_H
 #define SIDELIGHT_BASE_LOG_H
@@ -19,8 +21,8 @@ enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 
 enum {
     LOG_LINE_MAX = 8192, /* bytes of one line; longer fields are cut by whoever writes them */
-    LOG_RING_SIZE =
-        256 * 1024, /* bytes waiting per ring; what comes when it is full is dropped and counted */
+    /* bytes waiting per ring; what comes when it is full is dropped and counted */
+    LOG_RING_SIZE = 256 * 1024,
     LOG_RINGS_MAX = 130,
 };
 
@@ -44,27 +46,36 @@ struct log_field {
 MUST_CHECK bool log_new(int fd, enum log_level level, struct log **ret, struct err *err);
 /* Writes what waits, for at most `timeout_ms`, ends the thread, frees everything. NULL is fine. */
 void log_free(struct log *log, uint32_t timeout_ms);
-/* For a process that ends now, with threads that still log: writes what waits, for at most `timeout_ms`, and nothing after. */
+/*
+ * For a process that ends now, with threads that still log: writes what waits, for at most
+ * `timeout_ms`, and nothing after.
+ */
 void log_flush(struct log *log, uint32_t timeout_ms);
 
 void log_set_level(struct log *log, enum log_level level);
 enum log_level log_get_level(const struct log *log);
-MUST_CHECK bool log_level_parse(struct slice s,
-                                enum log_level *ret,
-                                struct err *err); /* debug info warn error */
+/* "debug", "info", "warn" or "error". */
+MUST_CHECK bool log_level_parse(struct slice s, enum log_level *ret, struct err *err);
 const char *log_level_name(enum log_level level);
 
-/* A ring for one producing thread; owned by the log, alive until log_free. NULL when LOG_RINGS_MAX are in use. */
+/*
+ * A ring for one producing thread; owned by the log, alive until log_free. NULL when LOG_RINGS_MAX
+ * are in use.
+ */
 struct log_ring *log_ring_new(struct log *log);
 
-/* At least LOG_LINE_MAX bytes to write one line into, or NULL when the ring is full (the drop is counted). */
+/*
+ * At least LOG_LINE_MAX bytes to write one line into, or NULL when the ring is full (the drop is
+ * counted).
+ */
 char *log_write_start(struct log_ring *ring);
 /* Publishes the line that ends at `end` (its newline included). */
 void log_write_commit(struct log_ring *ring, const char *end);
 
 /*
- * {"ts":..,"level":..,"event":..,fields}. Any thread; takes a mutex; not for the hot path. Long strings are cut so that
- * the line fits. `event` and the names are written as they are. Nothing happens when `log` is NULL.
+ * {"ts":..,"level":..,"event":..,fields}. Any thread; takes a mutex; not for the hot path. Long
+ * strings are cut so that the line fits. `event` and the names are written as they are. Nothing
+ * happens when `log` is NULL.
  */
 void log_event(struct log *log,
                enum log_level level,

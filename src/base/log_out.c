@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * poll(2), then a write that is known not to block: a pipe that polls writable takes PIPE_BUF bytes,
- * a socket takes MSG_DONTWAIT. Only another writer to the same pipe, or a terminal, can still catch us.
+ * poll(2), then a write that is known not to block: a pipe that polls writable takes PIPE_BUF
+ * bytes, a socket takes MSG_DONTWAIT. Only another writer to the same pipe, or a terminal, can
+ * still catch us.
  */
 #include "base/log_out.h"
 #include "base/clock.h"
@@ -97,7 +98,9 @@ static uint64_t count_lines(struct slice s)
     return n;
 }
 
-/* Up to the last line end within one piece, so that lines of others on this pipe fall between ours. */
+/*
+ * Up to the last line end within one piece, so that lines of others on this pipe fall between ours.
+ */
 static struct slice next_piece(const struct log_out *out, struct slice lines)
 {
     const char *last;

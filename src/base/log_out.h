@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Private to the log: writing to a descriptor that belongs to others too, so that it must not be made
- * non-blocking, without being caught in a write that blocks.
+ * Private to the log: writing to a descriptor that belongs to others too, so that it must not be
+ * made non-blocking, without being caught in a write that blocks.
  */
 #ifndef SIDELIGHT_BASE_LOG_OUT_H
 #define SIDELIGHT_BASE_LOG_OUT_H
@@ -25,9 +25,9 @@ struct log_out {
 MUST_CHECK bool log_out_init(struct log_out *out, int fd, struct err *err);
 
 /*
- * Writes the first part of `lines` and returns its length. Waits for a reader that is stalled; returns
- * 0 when the deadline is over. When the descriptor fails, everything counts as dealt with, and *lost
- * says how many lines that were.
+ * Writes the first part of `lines` and returns its length. Waits for a reader that is stalled;
+ * returns 0 when the deadline is over. When the descriptor fails, everything counts as dealt with,
+ * and *lost says how many lines that were.
  */
 size_t log_out_write(struct log_out *out, struct slice lines, uint64_t *ret_lost);
 

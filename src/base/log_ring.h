@@ -39,7 +39,10 @@ struct log_ring {
 MUST_CHECK bool log_ring_open(struct log_waker *waker, struct log_ring **ret, struct err *err);
 void log_ring_close(struct log_ring *ring);
 
-/* The writer's side: the bytes that wait (whole lines but for what log_ring_skip cut), and dropping them. */
+/*
+ * The writer's side: the bytes that wait (whole lines but for what log_ring_skip cut), and dropping
+ * them.
+ */
 struct slice log_ring_peek(const struct log_ring *ring);
 void log_ring_skip(struct log_ring *ring, size_t n, uint64_t lost);
 

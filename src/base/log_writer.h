@@ -9,11 +9,14 @@ struct log_writer;
 
 MUST_CHECK bool log_writer_new(int fd, struct log_writer **ret, struct err *err);
 /*
- * Drains the rings, for at most `timeout_ms`, and ends the thread. A thread that is caught in a write
- * all the same is left behind, with its memory.
+ * Drains the rings, for at most `timeout_ms`, and ends the thread. A thread that is caught in a
+ * write all the same is left behind, with its memory.
  */
 void log_writer_free(struct log_writer *w, uint32_t timeout_ms);
-/* The same, but nothing is freed: other threads may go on writing, to no end. False: the thread was left behind. */
+/*
+ * The same, but nothing is freed: other threads may go on writing, to no end. False: the thread was
+ * left behind.
+ */
 bool log_writer_end(struct log_writer *w, uint32_t timeout_ms);
 
 /* One call at a time. NULL when LOG_RINGS_MAX are in use or the system gives no memory. */

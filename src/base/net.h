@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * IP addresses and networks, as values. IPv4 is kept as IPv4-mapped IPv6 (RFC 4291, 2.5.5.2), so that one
- * comparison serves both. No name is resolved here.
+ * IP addresses and networks, as values. IPv4 is kept as IPv4-mapped IPv6 (RFC 4291, 2.5.5.2), so
+ * that one comparison serves both. No name is resolved here.
  */
 #ifndef SIDELIGHT_BASE_NET_H
 #define SIDELIGHT_BASE_NET_H
@@ -39,7 +39,10 @@ struct ip ip_prefix(const struct ip *ip);
 MUST_CHECK bool ip_net_parse(struct slice s, struct ip_net *ret, struct err *err);
 bool ip_net_has(const struct ip_net *nets, size_t n, const struct ip *ip);
 
-/* "host:port", "[::1]:port", "name:port"; port 0..65535. The slices point into `s`; brackets are removed. */
+/*
+ * "host:port", "[::1]:port", "name:port"; port 0..65535. The slices point into `s`; brackets are
+ * removed.
+ */
 struct host_port {
     struct slice host;
     uint16_t port;

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Rate limits by the generic cell rate algorithm (ITU-T I.371, annex A; one timestamp per client), without
- * locks: a fixed table shared by all threads. `count` events may come at once, then they are spread evenly.
+ * Rate limits by the generic cell rate algorithm (ITU-T I.371, annex A; one timestamp per client),
+ * without locks: a fixed table shared by all threads. `count` events may come at once, then they
+ * are spread evenly.
  *
- * Memory is fixed: RATE_SLOTS clients. When a set of the table is full, the client whose debt is smallest is
- * forgotten and counted in `evictions` (unless it had no debt left: then nothing is lost).
- * Threads: any may call rate_take. Two threads that meet a new client at once may let it through once more.
+ * Memory is fixed: RATE_SLOTS clients. When a set of the table is full, the client whose debt is
+ * smallest is forgotten and counted in `evictions` (unless it had no debt left: then nothing is
+ * lost).
+ *
+ * Threads: any may call rate_take. Two threads that meet a new client at once may let it through
+ * once more.
  */
 #ifndef SIDELIGHT_BASE_RATE_H
 #define SIDELIGHT_BASE_RATE_H
@@ -22,8 +26,8 @@ void rate_table_free(struct rate_table *t);
 uint64_t rate_table_evictions(const struct rate_table *t);
 
 /*
- * True when one more event of `client` fits `rate` at `now_ns` (monotonic). Else *ret_wait_ns says how long
- * until it would. A rate that is off always fits. `client` is hashed with a secret key.
+ * True when one more event of `client` fits `rate` at `now_ns` (monotonic). Else *ret_wait_ns says
+ * how long until it would. A rate that is off always fits. `client` is hashed with a secret key.
  */
 bool rate_take(struct rate_table *t,
                const struct rate *rate,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A borrowed run of bytes: not NUL-terminated, owned by somebody else. An absent value is {NULL, 0}.
+ * A borrowed run of bytes: not NUL-terminated, owned by somebody else. An absent value is {NULL,
+ * 0}.
  */
 #ifndef SIDELIGHT_BASE_SLICE_H
 #define SIDELIGHT_BASE_SLICE_H
@@ -29,6 +30,9 @@ static inline bool slice_eq(struct slice a, struct slice b)
 
 /* Equality that ignores the case of ASCII letters. */
 bool slice_eq_nocase(struct slice a, struct slice b);
+
+/* True when no byte is a control of ASCII: none below 0x20 and no 0x7f. */
+bool slice_no_controls(struct slice s);
 
 /* Without leading and trailing spaces and tabs (the OWS of RFC 9110, 5.6.3). */
 struct slice slice_trim(struct slice s);

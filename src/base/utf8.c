@@ -56,12 +56,3 @@ bool utf8_valid(struct slice s)
     }
     return true;
 }
-
-size_t utf8_length(struct slice s)
-{
-    size_t count = 0;
-
-    for (size_t i = 0; i < s.n; i++)
-        count += ((unsigned char)s.p[i] & 0xc0) != 0x80;
-    return count;
-}

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The configuration: config_keys.def as a struct, read from one YAML file and from --set, checked as a whole.
+ * The configuration: config_keys.def as a struct, read from one YAML file and from --set, checked
+ * as a whole.
  *
- * A struct config is a value tree with an owner: config_init, then config_load any number of sources, config_check,
- * config_release. Errors say `file:line:column: key: what is wrong, what is allowed` (`--set: key: ...` for the command line).
- * On any error the caller throws the whole struct away and keeps the old one.
+ * A struct config is a value tree with an owner: config_init, then config_load any number of
+ * sources, config_check, config_release. Errors say `file:line:column: key: what is wrong, what is
+ * allowed` (`--set: key: ...` for the command line). On any error the caller throws the whole
+ * struct away and keeps the old one.
  */
 #ifndef SIDELIGHT_CONFIG_CONFIG_H
 #define SIDELIGHT_CONFIG_CONFIG_H
@@ -68,8 +70,10 @@ MUST_CHECK bool config_set(struct config *c, const char *assignment, struct err 
 /* What no single key can tell: combinations. */
 MUST_CHECK bool config_check(const struct config *c, struct err *err);
 
-/* Keys that differ between two configurations and are not live, comma-separated into `out` (NUL-terminated, cut when
- * too long); the number of them. */
+/*
+ * Keys that differ between two configurations and are not live, comma-separated into `out`
+ * (NUL-terminated, cut when too long); the number of them.
+ */
 size_t config_restart_keys(const struct config *running,
                            const struct config *wanted,
                            char *out,

@@ -2,7 +2,6 @@
 /* The kinds of values that have one value; lists are in lists.c. */
 #include "config/kinds.h"
 #include "base/buf.h"
-#include "base/utf8.h"
 #include "config/keys.h"
 #include "config/text.h"
 

@@ -5,7 +5,6 @@
 #include "config/kinds.h"
 #include "config/text.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 
 static bool check_room(const struct key *key, size_t n, struct err *err)

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* One thread that only accepts. It sleeps in poll on the listener and on an eventfd that stop and close ring. */
+/*
+ * One thread that only accepts. It sleeps in poll on the listener and on an eventfd that stop and
+ * close ring.
+ */
 #include "http/acceptor.h"
 
+#include "base/clock.h"
+#include "http/listen.h"
 #include "http/server.h"
 
 #include <errno.h>
@@ -67,7 +72,9 @@ static enum accepted accept_some(struct acceptor *a, size_t batch)
     return got;
 }
 
-/* Says that the next close must ring, then looks again, so that a close in between is not missed. */
+/*
+ * Says that the next close must ring, then looks again, so that a close in between is not missed.
+ */
 static bool at_cap(struct acceptor *a)
 {
     if (atomic_load(&a->open) < a->opt.max_connections)
@@ -80,10 +87,11 @@ static bool at_cap(struct acceptor *a)
 }
 
 /*
- * From here on the kernel drops SYN packets to the listener: whoever comes tries again a second later and is then refused. A plain
- * close would reset connections that were established between the last accept and it, with a request already sent.
+ * From here on the kernel drops SYN packets to the listener: whoever comes tries again a second later and is then
+ * refused. A plain close would reset connections that were established between the last accept and it, with a
+ * request already sent. Newer kernels allow this only with CAP_NET_ADMIN; false without it.
  */
-static void turn_away(int fd)
+static bool turn_away(int fd)
 {
     enum { TCP_FLAGS = 13, SYN = 0x02 }; /* offset into the header (RFC 9293, 3.1) */
     struct sock_filter code[] = {
@@ -94,19 +102,24 @@ static void turn_away(int fd)
     };
     const struct sock_fprog filter = {ARRAY_LEN(code), code};
 
-    (void)setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter));
+    return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter)) == 0;
 }
 
-/* Takes what waits, and the handshakes under way, until none has come for a while. */
+/*
+ * Takes what waits, then the handshakes under way. Without the filter new ones never end, so what waits must do:
+ * the time between the last accept and the close is all that can be lost.
+ */
 static void close_listener(struct acceptor *a)
 {
     struct pollfd wait = {.fd = a->opt.listen_fd, .events = POLLIN};
+    uint64_t end_ns = clock_mono_ns() + ACCEPT_LINGER_MS * NS_PER_MS;
+    bool alone = turn_away(a->opt.listen_fd), more;
 
-    turn_away(a->opt.listen_fd);
-    do
-        if (accept_some(a, SIZE_MAX) != ACCEPT_NONE)
-            break; /* at the cap, or without descriptors: they can't be served */
-    while (poll(&wait, 1, ACCEPT_LINGER_MS) > 0);
+    do {
+        more = accept_some(a, LISTEN_BACKLOG) ==
+               ACCEPT_NONE; /* else at the cap, or without descriptors */
+        more = more && alone && clock_mono_ns() < end_ns && poll(&wait, 1, ACCEPT_LINGER_MS) > 0;
+    } while (more);
     (void)close(a->opt.listen_fd);
 }
 

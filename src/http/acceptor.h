@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The acceptor thread of the public port. Private to http/: server.c owns it and chooses where connections go.
+ * The acceptor thread of the public port. Private to http/: server.c owns it and chooses where
+ * connections go.
  */
 #ifndef SIDELIGHT_HTTP_ACCEPTOR_H
 #define SIDELIGHT_HTTP_ACCEPTOR_H
@@ -24,7 +25,10 @@ struct acceptor;
 MUST_CHECK bool acceptor_new(const struct acceptor_options *opt,
                              struct acceptor **ret,
                              struct err *err);
-/* Starts the thread: apart from acceptor_new, as a connection may close before its caller has the pointer. */
+/*
+ * Starts the thread: apart from acceptor_new, as a connection may close before its caller has the
+ * pointer.
+ */
 MUST_CHECK bool acceptor_start(struct acceptor *a, struct err *err);
 /* A connection that was handed over has closed; any thread. */
 void acceptor_closed(struct acceptor *a);

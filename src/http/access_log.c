@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The request's log line, formatted once, straight into the ring. No query, no body, no header but User-Agent gets in.
+ * The request's log line, formatted once, straight into the ring. No query, no body, no header but
+ * User-Agent gets in.
  */
 #include "base/clock.h"
 #include "http/guard.h"
 #include "http/service.h"
 
-/* Longer ones are cut: escaped at six bytes a byte, both must fit LOG_LINE_MAX with everything else. */
+/*
+ * Longer ones are cut: escaped at six bytes a byte, both must fit LOG_LINE_MAX with everything
+ * else.
+ */
 enum { PATH_LOGGED_MAX = 512, AGENT_LOGGED_MAX = 256 };
 
 #define PUT(p, lit) ((char *)memcpy((p), lit, sizeof(lit) - 1) + sizeof(lit) - 1)

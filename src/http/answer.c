@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How answers are put together. Every answer passes through send(), which adds what all of them carry: the
- * correlation ID and nosniff.
+ * How answers are put together. Every answer passes through send(), which adds what all of them
+ * carry: the correlation ID and nosniff.
  */
 #include "base/clock.h"
 #include "http/request.h"
@@ -23,8 +23,7 @@ struct slice request_copy(struct request *rq, struct slice s)
 void answer_header(struct request *rq, const char *name, struct slice value)
 {
     MUST(rq->status == 0 && rq->n_headers < ANSWER_HEADERS_MAX);
-    for (size_t i = 0; i < value.n; i++)
-        MUST((unsigned char)value.p[i] >= 0x20 && value.p[i] != 0x7f);
+    MUST(slice_no_controls(value));
     rq->headers[rq->n_headers++] = (struct answer_header){name, value};
 }
 

@@ -2,15 +2,18 @@
 /* Resolving and binding off the event loops: getaddrinfo may block for many seconds. */
 #include "http/bind_later.h"
 
-#include "base/clock.h"
 #include "http/listen.h"
 #include "http/ops.h"
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
-/* Shared by the thread and its owner; the last of the two frees it, as the owner must not wait for a resolver. */
+/*
+ * Shared by the thread and its owner; the last of the two frees it, as the owner must not wait for
+ * a resolver.
+ */
 struct bind_later {
     pthread_mutex_t lock;
     pthread_cond_t wake;
@@ -37,7 +40,10 @@ static void let_go(struct bind_later *b)
     free(b);
 }
 
-/* Under the lock: so `done` and the log are not touched after bind_later_stop. True when the thread is through. */
+/*
+ * Under the lock: so `done` and the log are not touched after bind_later_stop. True when the thread
+ * is through.
+ */
 static bool report(struct bind_later *b, bool bound, int fd, const struct err *err, bool first)
 {
     if (b->stopped) {
@@ -50,7 +56,7 @@ static bool report(struct bind_later *b, bool bound, int fd, const struct err *e
         return true;
     }
     if (first)
-        LOG_EVENT(b->log, LOG_WARN, "metrics_listener_waits", LOG_STR("reason", err->text));
+        LOG_EVENT(b->log, LOG_WARN, "metrics_listener_waits", LOG_STR("error", err->text));
     return false;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * h2o_req_t on one side, struct request on the other: the handler that begins a request, the filter that puts our shape on what libh2o
- * refuses by itself (413, 417, a bad Content-Length), and the logger that ends every request.
+ * h2o_req_t on one side, struct request on the other: the handler that begins a request, the filter
+ * that puts our shape on what libh2o refuses by itself (413, 417, a bad Content-Length), and the
+ * logger that ends every request.
  */
 #include "http/bridge.h"
 #include "http/guard.h"
@@ -60,7 +61,10 @@ static void h2o_answer(struct request *rq)
 
 const struct transport h2o_transport = {h2o_alloc, h2o_answer};
 
-/* An answer to what libh2o refused: it is sending already, so only the head is ours to set and the body to swap. */
+/*
+ * An answer to what libh2o refused: it is sending already, so only the head is ours to set and the
+ * body to swap.
+ */
 static void refusal_answer(struct request *rq)
 {
     h2o_req_t *req = rq->native;
@@ -180,7 +184,10 @@ void request_suspend(struct request *rq, struct pending *p, resume_fn *fn)
     l->n_suspended++;
 }
 
-/* A FIN or reset that has arrived while nobody read: libh2o does not look at the socket while a request is worked on. */
+/*
+ * A FIN or reset that has arrived while nobody read: libh2o does not look at the socket while a
+ * request is worked on.
+ */
 static bool client_gone(const struct request *rq)
 {
     h2o_req_t *req = rq->native;

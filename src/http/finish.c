@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The end of every request: counters, histograms, SLO outcomes, the log line. */
 #include "base/clock.h"
-#include "http/guard.h"
 #include "http/service.h"
 
 static void count_slos(const struct request *rq,
@@ -15,7 +14,10 @@ static void count_slos(const struct request *rq,
             metric_add(rq->loop->shard, m->slo[slo][slo_judge((enum slo)slo, event)], 1);
 }
 
-/* A refused request counts by its reason only; if it was meant for a route with SLOs, they exclude it. */
+/*
+ * A refused request counts by its reason only; if it was meant for a route with SLOs, they exclude
+ * it.
+ */
 static void count_refused(struct request *rq)
 {
     const struct service *s = rq->loop->service;

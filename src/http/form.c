@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Form bodies, and the media types that requests name. What the fields mean is for the endpoints. */
+/*
+ * Form bodies, and the media types that requests name. What the fields mean is for the endpoints.
+ */
 #include "http/form.h"
 
 #include "base/utf8.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * All series the request path is known to need, resolved at the start so that they stand at 0 before the first event.
+ * All series the request path is known to need, resolved at the start so that they stand at 0
+ * before the first event.
  */
 #include "base/parse.h"
 #include "http/guard.h"
@@ -88,7 +89,10 @@ static void resolve_status(struct registry *r,
     (void)endpoint_requests(r, e, method, (unsigned)code);
 }
 
-/* What a method of a path may answer: its row's statuses and the implied ones; 204 for OPTIONS, 405 or 404 else. */
+/*
+ * What a method of a path may answer: its row's statuses and the implied ones; 204 for OPTIONS, 405
+ * or 404 else.
+ */
 static void resolve_method(struct registry *r,
                            struct endpoint *e,
                            enum http_method method,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The head scanner. libh2o has already parsed the head when this runs; what is checked here is what it accepts and others
- * read differently, so the two together are strict. libh2o lower-cases field names in place, which is why names compare
- * without case.
+ * The head scanner. libh2o has already parsed the head when this runs; what is checked here is what
+ * it accepts and others read differently, so the two together are strict. libh2o lower-cases field
+ * names in place, which is why names compare without case.
  */
 #include "http/head.h"
 
@@ -22,51 +22,57 @@ static void refuse(struct head *h, enum refusal why)
         h->refusal = why;
 }
 
-static bool digit(unsigned char c)
-{
-    return c >= '0' && c <= '9';
-}
+/* Sets of bytes: bit c % 64 of word c / 64. */
+#define BIT(c) (UINT64_C(1) << ((c)&63))
+#define RANGE(a, z) ((BIT(z) << 1) - BIT(a))
 
-static bool letter_or_digit(unsigned char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || digit(c);
-}
-
+static const uint64_t digit_bytes[4] = {RANGE('0', '9')};
 /* A token (RFC 9110, 5.6.2). */
-static bool is_token(struct slice s)
+static const uint64_t token_bytes[4] = {
+    BIT('!') | RANGE('#', '\'') | BIT('*') | BIT('+') | BIT('-') | BIT('.') | RANGE('0', '9'),
+    RANGE('A', 'Z') | RANGE('^', 'z') | BIT('|') | BIT('~'),
+};
+static const uint64_t host_bytes[4] = {
+    BIT('-') | BIT('.') | RANGE('0', '9'),
+    RANGE('A', 'Z') | BIT('_') | RANGE('a', 'z'),
+};
+/* Visible ASCII without '#' and '\', and without '%', which needs a second look. */
+static const uint64_t target_bytes[4] = {
+    BIT('!') | BIT('"') | BIT('$') | RANGE('&', '?'),
+    RANGE('@', '[') | RANGE(']', '~'),
+};
+
+static bool in_set(const uint64_t set[4], char byte)
 {
-    for (size_t i = 0; i < s.n; i++)
-        if (!letter_or_digit((unsigned char)s.p[i]) &&
-            (s.p[i] == '\0' || strchr("!#$%&'*+-.^_`|~", s.p[i]) == NULL))
-            return false;
-    return s.n > 0;
+    unsigned char c = (unsigned char)byte;
+
+    return (set[c >> 6] >> (c & 63) & 1) != 0;
+}
+
+/* How many bytes at the start of `s` are in the set. */
+static size_t span(struct slice s, const uint64_t set[4])
+{
+    size_t n = 0;
+
+    while (n < s.n && in_set(set, s.p[n]))
+        n++;
+    return n;
 }
 
 static bool all_digits(struct slice s)
 {
-    for (size_t i = 0; i < s.n; i++)
-        if (!digit((unsigned char)s.p[i]))
-            return false;
-    return true;
+    return span(s, digit_bytes) == s.n;
 }
 
-/* True when no byte is a control; HTAB may stand inside a field value. Eight bytes at a time: the whole head passes through here. */
-static bool no_controls(struct slice s, bool tab_ok)
+/* A field's value: no control but HTAB. */
+static bool value_valid(struct slice s)
 {
-    const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones * 0x80;
-    size_t i = 0;
-    uint64_t w;
-
-    for (; i + 8 <= s.n; i += 8) {
-        memcpy(&w, s.p + i, 8);
-        /* A byte below 0x20 borrows into its top bit; a byte of 0x7f becomes zero after the xor. Hits are checked below. */
-        if ((((w - ones * 0x20) | ((w ^ (ones * 0x7f)) - ones)) & ~w & tops) != 0)
-            break;
-    }
-    for (; i < s.n; i++) {
+    if (slice_no_controls(s))
+        return true;
+    for (size_t i = 0; i < s.n; i++) {
         unsigned char c = (unsigned char)s.p[i];
 
-        if ((c < 0x20 && !(tab_ok && c == '\t')) || c == 0x7f)
+        if ((c < 0x20 && c != '\t') || c == 0x7f)
             return false;
     }
     return true;
@@ -99,17 +105,15 @@ static bool decodes_to_control(const char *digits, bool any)
 }
 
 /*
- * Visible ASCII without '#' and '\'. A '%' that decodes to a control byte is as bad as the byte
- * itself: in a path all of them, in a query only NUL (forms send %0A there).
+ * A '%' that decodes to a control byte is as bad as the byte itself: in a path all of them, in a
+ * query only NUL (forms send %0A there).
  */
 static bool target_chars_valid(struct slice t, bool path)
 {
-    for (size_t i = 0; i < t.n; i++) {
-        unsigned char c = (unsigned char)t.p[i];
-
-        if (c <= 0x20 || c >= 0x7f || c == '#' || c == '\\')
-            return false;
-        if (c == '%' && i + 2 < t.n && decodes_to_control(t.p + i + 1, path))
+    for (size_t i = span(t, target_bytes); i < t.n; i++) {
+        if (in_set(target_bytes, t.p[i]))
+            continue;
+        if (t.p[i] != '%' || (i + 2 < t.n && decodes_to_control(t.p + i + 1, path)))
             return false;
     }
     return true;
@@ -154,10 +158,8 @@ static void scan_request_line(struct slice line, struct head *h)
         return;
     }
     h->minor = (uint8_t)(version.p[7] - '0');
-    if (method.n == 0 || !no_controls(method, false))
-        refuse(h, REFUSED_SYNTAX);
     if (h->method == HTTP_METHOD_UNKNOWN)
-        refuse(h, REFUSED_METHOD);
+        refuse(h, method.n > 0 && slice_no_controls(method) ? REFUSED_METHOD : REFUSED_SYNTAX);
     scan_target(h);
 }
 
@@ -173,33 +175,36 @@ enum field {
     FIELD_EXPECT,
 };
 
+/* By the length of the name, so that few are compared. */
+enum { KNOWN_LENGTH_MAX = 17, KNOWN_SAME_MAX = 3 };
 #define AT(member) offsetof(struct head, member)
+/* clang-format off */
 static const struct known {
-    const char *name;
-    uint8_t len;
-    uint8_t kind;
+    const char *name; /* lower case; NULL after the last of its length */
+    enum field kind;
     uint16_t value, count; /* offsets into struct head */
-} known[] = {
-    {"host",              4,  FIELD_HOST,       0,                    0                    },
-    {"accept",            6,  FIELD_SLICE,      AT(accept),           0                    },
-    {"expect",            6,  FIELD_EXPECT,     0,                    0                    },
-    {"origin",            6,  FIELD_SLICE,      AT(origin),           0                    },
-    {"x-real-ip",         9,  FIELD_FORWARDED,  0,                    0                    },
-    {"forwarded",         9,  FIELD_FORWARDED,  0,                    0                    },
-    {"connection",        10, FIELD_CONNECTION, 0,                    0                    },
-    {"user-agent",        10, FIELD_SLICE,      AT(user_agent),       0                    },
-    {"traceparent",       11, FIELD_SLICE,      AT(traceparent),      0                    },
-    {"content-type",      12, FIELD_COUNTED,    AT(content_type),     AT(type_count)       },
-    {"x-request-id",      12, FIELD_COUNTED,    AT(request_id),       AT(request_id_count) },
-    {"content-length",    14, FIELD_LENGTH,     0,                    0                    },
-    {"accept-encoding",   15, FIELD_SLICE,      AT(accept_encoding),  0                    },
-    {"idempotency-key",   15, FIELD_COUNTED,    AT(idempotency_key),  AT(key_count)        },
-    {"x-forwarded-for",   15, FIELD_FORWARDED,  0,                    0                    },
-    {"content-encoding",  16, FIELD_COUNTED,    AT(content_encoding), AT(encoding_count)   },
-    {"cf-connecting-ip",  16, FIELD_FORWARDED,  0,                    0                    },
-    {"x-correlation-id",  16, FIELD_COUNTED,    AT(correlation_id),   AT(correlation_count)},
-    {"transfer-encoding", 17, FIELD_ENCODING,   0,                    0                    },
+} known[KNOWN_LENGTH_MAX + 1][KNOWN_SAME_MAX + 1] = {
+    [4] = {{"host", FIELD_HOST, 0, 0}},
+    [6] = {{"accept", FIELD_SLICE, AT(accept), 0},
+           {"expect", FIELD_EXPECT, 0, 0},
+           {"origin", FIELD_SLICE, AT(origin), 0}},
+    [9] = {{"x-real-ip", FIELD_FORWARDED, 0, 0},
+           {"forwarded", FIELD_FORWARDED, 0, 0}},
+    [10] = {{"connection", FIELD_CONNECTION, 0, 0},
+            {"user-agent", FIELD_SLICE, AT(user_agent), 0}},
+    [11] = {{"traceparent", FIELD_SLICE, AT(traceparent), 0}},
+    [12] = {{"content-type", FIELD_COUNTED, AT(content_type), AT(type_count)},
+            {"x-request-id", FIELD_COUNTED, AT(request_id), AT(request_id_count)}},
+    [14] = {{"content-length", FIELD_LENGTH, 0, 0}},
+    [15] = {{"accept-encoding", FIELD_SLICE, AT(accept_encoding), 0},
+            {"idempotency-key", FIELD_COUNTED, AT(idempotency_key), AT(key_count)},
+            {"x-forwarded-for", FIELD_FORWARDED, 0, 0}},
+    [16] = {{"content-encoding", FIELD_COUNTED, AT(content_encoding), AT(encoding_count)},
+            {"cf-connecting-ip", FIELD_FORWARDED, 0, 0},
+            {"x-correlation-id", FIELD_COUNTED, AT(correlation_id), AT(correlation_count)}},
+    [17] = {{"transfer-encoding", FIELD_ENCODING, 0, 0}},
 };
+/* clang-format on */
 #undef AT
 
 static void remember(struct head *h, const struct known *k, struct slice value)
@@ -222,7 +227,7 @@ static bool lists_close(struct slice list)
 
 static void apply_field(struct scan *s, const struct known *k, struct slice value)
 {
-    switch ((enum field)k->kind) {
+    switch (k->kind) {
     case FIELD_SLICE:
     case FIELD_COUNTED:
         remember(s->h, k, value);
@@ -253,12 +258,25 @@ static void apply_field(struct scan *s, const struct known *k, struct slice valu
     }
 }
 
+/*
+ * `name` is a token and `lower`, of the same length, is made of a-z, 0-9 and '-': what a byte of a
+ * token becomes when 0x20 is set is one of these only if it was that, or its capital.
+ */
+static bool same_name(struct slice name, const char *lower)
+{
+    for (size_t i = 0; i < name.n; i++)
+        if ((name.p[i] | 0x20) != lower[i])
+            return false;
+    return true;
+}
+
 static void apply_known(struct scan *s, struct slice name, struct slice value)
 {
-    for (size_t i = 0; i < ARRAY_LEN(known) && known[i].len <= name.n; i++)
-        if (known[i].len == name.n &&
-            slice_eq_nocase(name, (struct slice){known[i].name, known[i].len}))
-            apply_field(s, &known[i], value);
+    if (name.n > KNOWN_LENGTH_MAX)
+        return;
+    for (const struct known *k = known[name.n]; k->name != NULL; k++)
+        if (same_name(name, k->name))
+            apply_field(s, k, value);
 }
 
 /* The field that may name the client; which one that is, the configuration says. */
@@ -266,7 +284,7 @@ static void apply_client_ip(struct scan *s, struct slice name, struct slice valu
 {
     struct head *h = s->h;
 
-    if (s->client_ip_name.n != name.n || !slice_eq_nocase(name, s->client_ip_name))
+    if (s->client_ip_name.n != name.n || !same_name(name, s->client_ip_name.p))
         return;
     h->client_ip = value;
     h->forwarded = true;
@@ -276,16 +294,16 @@ static void apply_client_ip(struct scan *s, struct slice name, struct slice valu
 
 static void scan_field(struct scan *s, struct slice line)
 {
-    struct slice value = line, name = slice_cut(&value, ':');
+    struct slice name = {line.p, span(line, token_bytes)}, value;
 
-    if (value.p == NULL || !is_token(name)) {
+    if (name.n == 0 || name.n == line.n || line.p[name.n] != ':') {
         refuse(s->h, REFUSED_SYNTAX);
         return;
     }
-    value = slice_trim(value);
+    value = slice_trim((struct slice){line.p + name.n + 1, line.n - name.n - 1});
     if (value.n > HEAD_FIELD_MAX)
         refuse(s->h, REFUSED_HEAD_TOO_LARGE);
-    if (!no_controls(value, true))
+    if (!value_valid(value))
         refuse(s->h, REFUSED_SYNTAX);
     apply_known(s, name, value);
     apply_client_ip(s, name, value);
@@ -319,11 +337,6 @@ static bool port_valid(struct slice s)
     return s.n == 0 || (s.p[0] == ':' && s.n <= 6 && all_digits((struct slice){s.p + 1, s.n - 1}));
 }
 
-static bool host_char(unsigned char c)
-{
-    return letter_or_digit(c) || c == '.' || c == '-' || c == '_';
-}
-
 bool head_host_valid(struct slice host, struct slice *ret_name)
 {
     struct slice name = {host.p, 0}, port;
@@ -339,8 +352,7 @@ bool head_host_valid(struct slice host, struct slice *ret_name)
             return false;
         port = (struct slice){end + 1, host.n - name.n - 2};
     } else {
-        while (name.n < host.n && host_char((unsigned char)host.p[name.n]))
-            name.n++;
+        name.n = span(host, host_bytes);
         port = (struct slice){host.p + name.n, host.n - name.n};
     }
     if (name.n == 0 || name.n > 253 || !port_valid(port))
@@ -349,7 +361,9 @@ bool head_host_valid(struct slice host, struct slice *ret_name)
     return true;
 }
 
-/* What only the whole head tells: how the body is framed (RFC 9112, 6.3), and Host (RFC 9112, 3.2). */
+/*
+ * What only the whole head tells: how the body is framed (RFC 9112, 6.3), and Host (RFC 9112, 3.2).
+ */
 static void check_whole(struct scan *s)
 {
     struct head *h = s->h;
@@ -375,8 +389,8 @@ void head_scan(struct slice raw, struct slice client_ip_name, struct head *ret)
     struct slice line;
 
     *ret = (struct head){.method = HTTP_METHOD_UNKNOWN};
-    if (s.rest.n >= 2 && s.rest.p[0] == '\r' &&
-        s.rest.p[1] == '\n') { /* one empty line is forgiven (RFC 9112, 2.2) */
+    /* One empty line is forgiven (RFC 9112, 2.2). */
+    if (s.rest.n >= 2 && s.rest.p[0] == '\r' && s.rest.p[1] == '\n') {
         s.rest.p += 2;
         s.rest.n -= 2;
     }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A second, strict look at the raw head of a request (RFC 9112), in one pass: what libh2o lets through but other parsers read
- * differently is refused, and the header fields we use are picked up on the way.
+ * A second, strict look at the raw head of a request (RFC 9112), in one pass: what libh2o lets
+ * through but other parsers read differently is refused, and the header fields we use are picked up
+ * on the way.
  *
- * It is a pure function over bytes. All slices point into them. A refusal keeps what was read before it, so
- * that the answer can carry the client's correlation ID.
+ * It is a pure function over bytes. All slices point into them. A refusal keeps what was read
+ * before it, so that the answer can carry the client's correlation ID.
  */
 #ifndef SIDELIGHT_HTTP_HEAD_H
 #define SIDELIGHT_HTTP_HEAD_H
@@ -22,8 +23,9 @@ enum {
 enum refusal {
     REFUSED_NOT,
     REFUSED_SYNTAX, /* 400: bare CR or LF, control bytes, obs-fold, a malformed request line */
-    REFUSED_FRAMING, /* 400: conflicting, repeated or unreadable Content-Length or Transfer-Encoding */
-    REFUSED_HOST,    /* 400: Host absent, repeated or malformed */
+    /* 400: conflicting, repeated or unreadable Content-Length or Transfer-Encoding */
+    REFUSED_FRAMING,
+    REFUSED_HOST,            /* 400: Host absent, repeated or malformed */
     REFUSED_TARGET,          /* 400: not origin-form, or with bytes no path may hold */
     REFUSED_METHOD,          /* 405: a method that is not on the list */
     REFUSED_LENGTH_REQUIRED, /* 411: Transfer-Encoding on a route of ours */
@@ -60,13 +62,16 @@ struct head {
 };
 
 /*
- * Reads the head at the start of `raw` (which may go on with a body). `client_ip_name` is the lower-case name of the
- * field with the client's address, or SLICE_NONE.
- * On return ret->refusal says whether the request may go on.
+ * Reads the head at the start of `raw` (which may go on with a body). `client_ip_name` is the
+ * lower-case name of the field with the client's address, or SLICE_NONE. On return ret->refusal
+ * says whether the request may go on.
  */
 void head_scan(struct slice raw, struct slice client_ip_name, struct head *ret);
 
-/* True when `host` (a Host value) is "name", "name:port", an IPv4 address or "[IPv6]:port"; *ret_name is the part before the port. */
+/*
+ * True when `host` (a Host value) is "name", "name:port", an IPv4 address or "[IPv6]:port";
+ * *ret_name is the part before the port.
+ */
 bool head_host_valid(struct slice host, struct slice *ret_name);
 
 #endif

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The scanner, which decides what is JSON, and the tree, which cJSON builds and we check for duplicate names and
- * numbers beyond a double.
+ * The scanner, which decides what is JSON, and the tree, which cJSON builds and we check for
+ * duplicate names and numbers beyond a double.
  *
- * cJSON keeps its last error in a global that each parse writes and nobody here reads: harmless between threads.
+ * cJSON keeps its last error in a global that each parse writes and nobody here reads: harmless
+ * between threads.
  */
 #include "http/json.h"
 
@@ -237,7 +238,10 @@ static int by_name(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* Names are compared as cJSON decoded them: "a" and "\u0061" are the same. Sorted, so that a hostile object costs little. */
+/*
+ * Names are compared as cJSON decoded them: "a" and "\u0061" are the same. Sorted, so that a
+ * hostile object costs little.
+ */
 static bool has_twins(const cJSON *object)
 {
     const char *names[JSON_MEMBERS_MAX];
@@ -286,8 +290,7 @@ enum json_verdict json_parse(struct slice text, struct json **ret, const char **
     if (v != JSON_OK)
         return v;
     root = cJSON_ParseWithLengthOpts(text.p, text.n, NULL, false);
-    if (root ==
-        NULL) { /* it knows no text that the scanner takes and it doesn't, but that is for it to say */
+    if (root == NULL) { /* no text is known that only the scanner takes, but cJSON has the say */
         *ret_message = "The JSON text cannot be read.";
         return JSON_MALFORMED;
     }

@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Strict JSON in (RFC 8259), on cJSON, which alone accepts far more: our own scanner reads the whole text first and refuses
- * what the grammar does, invalid UTF-8, lone surrogates, more than JSON_DEPTH_MAX levels, more than JSON_MEMBERS_MAX members,
- * more than JSON_VALUES_MAX values, trailing bytes, U+0000 and duplicate names. cJSON then only builds the tree.
+ * Strict JSON in (RFC 8259), on cJSON, which alone accepts far more: our own scanner reads the
+ * whole text first and refuses what the grammar does, invalid UTF-8, lone surrogates, more than
+ * JSON_DEPTH_MAX levels, more than JSON_MEMBERS_MAX members, more than JSON_VALUES_MAX values,
+ * trailing bytes, U+0000 and duplicate names. cJSON then only builds the tree.
  */
 #ifndef SIDELIGHT_HTTP_JSON_H
 #define SIDELIGHT_HTTP_JSON_H
 
-#include "base/err.h"
 #include "base/slice.h"
 
 enum {
     JSON_DEPTH_MAX = 16,    /* nested objects and arrays; one more is malformed (400) */
     JSON_MEMBERS_MAX = 256, /* members of one object; one more is malformed (400) */
-    /* Values in all; one more is malformed (400). 128 KiB of "0," would keep an event loop for 12 ms. */
+    /*
+     * Values in all; one more is malformed (400). 128 KiB of "0," would keep an event loop for 12
+     * ms.
+     */
     JSON_VALUES_MAX = 8192,
 };
 
@@ -24,8 +27,10 @@ enum json_verdict {
     JSON_NUL,       /* U+0000 in a string or a name: 422 */
 };
 
-/* The grammar alone, without building anything (JSON_DUPLICATE and numbers beyond a double are json_parse's to find); fails
- * with a sentence for the client that echoes nothing. */
+/*
+ * The grammar alone, without building anything (JSON_DUPLICATE and numbers beyond a double are
+ * json_parse's to find); fails with a sentence for the client that echoes nothing.
+ */
 enum json_verdict json_scan(struct slice text, const char **ret_message);
 
 struct json; /* a parsed document; owns everything */
@@ -42,10 +47,16 @@ enum json_type {
     JSON_ARRAY,
     JSON_OBJECT
 };
-/* The type of the document itself, and of a member of a top-level object (exact name, case-sensitive). */
+/*
+ * The type of the document itself, and of a member of a top-level object (exact name,
+ * case-sensitive).
+ */
 enum json_type json_type(const struct json *doc);
 enum json_type json_member_type(const struct json *doc, const char *name);
-/* A string member of the top-level object; SLICE_NONE when absent or of another type. Lives as long as `doc`. */
+/*
+ * A string member of the top-level object; SLICE_NONE when absent or of another type. Lives as long
+ * as `doc`.
+ */
 struct slice json_member_string(const struct json *doc, const char *name);
 
 #endif

@@ -46,8 +46,8 @@ static int open_one(const struct addrinfo *ai)
 
     if (fd < 0)
         return -1;
-    (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer,
-                     sizeof(buffer)); /* accepted sockets inherit it */
+    /* Accepted sockets inherit it. */
+    (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof(buffer));
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
         bind(fd, ai->ai_addr, ai->ai_addrlen) == 0 && listen(fd, LISTEN_BACKLOG) == 0)
         return fd;
@@ -64,9 +64,9 @@ static bool open_any(
 
     for (const struct addrinfo *ai = list; ai != NULL && fd < 0; ai = ai->ai_next) {
         fd = open_one(ai);
+        /* An address of another host is expected; anything else is the better reason. */
         if (fd < 0 && (why == 0 || errno != EADDRNOTAVAIL))
-            why =
-                errno; /* an address of another host is expected; anything else is the better reason */
+            why = errno;
     }
     if (fd < 0) {
         (void)err_set_errno(err, why, "cannot listen on %s port %s", host, port);

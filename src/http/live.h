@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The part of the configuration that a reload may change, as the request path reads it: immutable, shared by all loops, swapped
- * by a message to each loop. Config fills it; nothing here is parsed or allocated by http/.
+ * The part of the configuration that a reload may change, as the request path reads it: immutable,
+ * shared by all loops, swapped by a message to each loop. Config fills it; nothing here is parsed
+ * or allocated by http/.
  */
 #ifndef SIDELIGHT_HTTP_LIVE_H
 #define SIDELIGHT_HTTP_LIVE_H

@@ -27,8 +27,8 @@ void loop_configure(h2o_globalconf_t *conf, size_t body_max, uint64_t request_ti
     conf->server_name = h2o_iovec_init(NULL, 0);
     conf->max_request_entity_size = body_max;
     conf->http1.req_timeout = request_timeout_ms;
-    conf->http1.upgrade_to_http2 =
-        0; /* also refuses prior knowledge: Debian's HTTP/2 has no fix after 2019 */
+    /* Also refuses prior knowledge: Debian's HTTP/2 has no fix after 2019. */
+    conf->http1.upgrade_to_http2 = 0;
     bridge_register(conf);
 }
 
@@ -50,8 +50,8 @@ struct conn *conn_new(int fd, const struct sockaddr *peer)
 }
 
 /*
- * Bytes that no request of ours accounts for are libh2o's canned 400 to a head it could not parse: it runs no handler, filter or
- * logger, but the socket counts what it writes.
+ * Bytes that no request of ours accounts for are libh2o's canned 400 to a head it could not parse:
+ * it runs no handler, filter or logger, but the socket counts what it writes.
  */
 static void count_unparsed(const struct conn *c)
 {
@@ -204,8 +204,8 @@ void evloop_turn(struct evloop *l, int max_ms)
     if (l->now_ns < l->tick_ns)
         return;
     evloop_tick(l);
-    (void)h2o_evloop_run(l->ctx.loop,
-                         0); /* what the tick began: libh2o runs callbacks only after a poll */
+    /* What the tick began: libh2o runs callbacks only after a poll. */
+    (void)h2o_evloop_run(l->ctx.loop, 0);
 }
 
 void evloop_release(struct evloop *l)
@@ -219,8 +219,8 @@ void evloop_release(struct evloop *l)
     if (l->n_conns > 0)
         return;
     slot_retire(l->slot);
-    h2o_timeout_unlink(
-        &l->ctx.http2._graceful_shutdown_timeout); /* linked by h2o_context_request_shutdown */
+    /* Linked by h2o_context_request_shutdown. */
+    h2o_timeout_unlink(&l->ctx.http2._graceful_shutdown_timeout);
     h2o_multithread_unregister_receiver(l->ctx.queue, &l->receiver);
     h2o_context_dispose(&l->ctx);
     (void)h2o_evloop_run(loop, 0); /* frees the sockets closed above */

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * libh2o's side of an event loop: connections, messages from other threads, and the bridge between h2o_req_t and struct request.
- * Private to http/ (it shows <h2o.h>); server.h and ops.h are what the application sees.
+ * libh2o's side of an event loop: connections, messages from other threads, and the bridge between
+ * h2o_req_t and struct request. Private to http/ (it shows <h2o.h>); server.h and ops.h are what
+ * the application sees.
  *
- * One handler, one filter and one logger stand on the fallback path of a configuration without paths: so everything, what
- * libh2o refuses itself included, takes the same way, and routing is ours.
+ * One handler, one filter and one logger stand on the fallback path of a configuration without
+ * paths: so everything, what libh2o refuses itself included, takes the same way, and routing is
+ * ours.
  *
- * Threads: a struct evloop belongs to its thread, tear-down included (libh2o's buffers point into thread-local
- * storage). loop_post and pending_resume are the only way in from outside.
+ * Threads: a struct evloop belongs to its thread, tear-down included (libh2o's buffers point into
+ * thread-local storage). loop_post and pending_resume are the only way in from outside.
  */
 #ifndef SIDELIGHT_HTTP_LOOP_H
 #define SIDELIGHT_HTTP_LOOP_H
@@ -15,7 +17,6 @@
 #include "http/service.h"
 
 #include <h2o.h>
-#include <h2o/http1.h>
 
 enum {
     CONN_WRITE_TIMEOUT_MS = 20000, /* TCP_USER_TIMEOUT: libh2o has no write timeout */
@@ -63,8 +64,9 @@ struct conn {
 };
 
 /*
- * A live configuration as one loop holds it. An answer may still be on its way out when a reload comes, and points into the
- * old one (a Location, the log settings), so that is released when its last request is finished. Own thread: no atomics.
+ * A live configuration as one loop holds it. An answer may still be on its way out when a reload
+ * comes, and points into the old one (a Location, the log settings), so that is released when its
+ * last request is finished. Own thread: no atomics.
  */
 struct live_slot {
     const struct http_live *live;
@@ -94,14 +96,20 @@ struct evloop {
     struct live_slot *slot; /* the live configuration in force */
 };
 
-/* Fills `conf` for one port: limits, timeouts, HTTP/2 off, no Server header, our handler, filter and logger. */
+/*
+ * Fills `conf` for one port: limits, timeouts, HTTP/2 off, no Server header, our handler, filter
+ * and logger.
+ */
 void loop_configure(h2o_globalconf_t *conf, size_t body_max, uint64_t request_timeout_ms);
 
 /* On the loop's own thread. `base` is copied, except that its ids are initialised here. */
 void evloop_init(struct evloop *l, h2o_globalconf_t *conf, const struct loop *base);
 /* Runs what is due, waiting at most `max_ms` for something. */
 void evloop_turn(struct evloop *l, int max_ms);
-/* Cuts and closes what is left, for at most EVLOOP_CLOSE_TURNS turns; what then still stands is leaked, as the process ends. */
+/*
+ * Cuts and closes what is left, for at most EVLOOP_CLOSE_TURNS turns; what then still stands is
+ * leaked, as the process ends.
+ */
 void evloop_release(struct evloop *l);
 
 /* Adds a connection that was accepted with SOCK_NONBLOCK | SOCK_CLOEXEC; own thread. */
@@ -117,13 +125,19 @@ void loop_call(struct evloop *l, loop_call_fn *fn, void *arg);
 void evloop_drain(struct evloop *l, unsigned grace_ms);
 /* Cuts every connection. Own thread. */
 void evloop_cut(struct evloop *l);
-/* Replaces the live configuration; the old owner is released when no request uses it any more. Own thread. */
+/*
+ * Replaces the live configuration; the old owner is released when no request uses it any more. Own
+ * thread.
+ */
 void evloop_set_live(struct evloop *l,
                      const struct http_live *live,
                      void *owner,
                      void (*release)(void *));
 
-/* tick.c: what a loop does every TICK_PERIOD_MS, by the monotonic clock. How long it may sleep until then, in ms. */
+/*
+ * tick.c: what a loop does every TICK_PERIOD_MS, by the monotonic clock. How long it may sleep
+ * until then, in ms.
+ */
 void evloop_tick(struct evloop *l);
 int evloop_tick_wait(const struct evloop *l);
 

@@ -24,7 +24,8 @@ enum http_method http_method_parse(struct slice s);
 const char *http_method_name(enum http_method m); /* "-" for HTTP_METHOD_UNKNOWN */
 
 /*
- * Statuses that may be answered, by index: tables of handles are sized by HTTP_STATUSES. Anything else is a MUST.
+ * Statuses that may be answered, by index: tables of handles are sized by HTTP_STATUSES. Anything
+ * else is a MUST.
  */
 enum { HTTP_STATUSES = 25, HTTP_CLIENT_GONE = 499 };
 unsigned http_status_index(unsigned status);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A request as handlers see it, and how they answer. Nothing here shows libh2o: a test calls a handler with a fake
- * transport.
+ * A request as handlers see it, and how they answer. Nothing here shows libh2o: a test calls a
+ * handler with a fake transport.
  *
- * A handler answers exactly once: at once, or later after request_suspend. Everything belongs to the loop (thread) that the
- * request came in on; only pending_resume may be called elsewhere.
+ * A handler answers exactly once: at once, or later after request_suspend. Everything belongs to
+ * the loop (thread) that the request came in on; only pending_resume may be called elsewhere.
  *
- * Memory: slices of the request live until it is finished; request_alloc gives memory that does, too. Body and header
- * values given to answer_* are copied unless they say otherwise.
+ * Memory: slices of the request live until it is finished; request_alloc gives memory that does,
+ * too. Body and header values given to answer_* are copied unless they say otherwise.
  */
 #ifndef SIDELIGHT_HTTP_REQUEST_H
 #define SIDELIGHT_HTTP_REQUEST_H
@@ -85,13 +85,15 @@ const void *request_app_live(const struct request *rq);
 struct shard *loop_shard(struct loop *loop); /* for a pending whose request is gone */
 
 /*
- * Runs `fn` once when the request is finished: after its answer was handed to the kernel, or when the connection broke
- * first (`sent` false). At most one per request.
+ * Runs `fn` once when the request is finished: after its answer was handed to the kernel, or when
+ * the connection broke first (`sent` false). At most one per request.
  */
 void request_on_finish(struct request *rq, finish_fn *fn, void *arg);
 
-/* Adds a header to the coming answer. `name` is static and lower case; the value is borrowed until the request is finished,
- * and must hold no byte below 0x20 and no 0x7f (a MUST). */
+/*
+ * Adds a header to the coming answer. `name` is static and lower case; the value is borrowed until
+ * the request is finished, and must hold no byte below 0x20 and no 0x7f (a MUST).
+ */
 void answer_header(struct request *rq, const char *name, struct slice value);
 
 /* `body` is copied. Statuses 204 and 304 take no body. */
@@ -112,8 +114,9 @@ struct field_error {
 };
 
 /*
- * {"error":{"code":..,"message":..,"fields":{..}},"correlation_id":..}; "fields" only when n is not 0. `code` and `message` are
- * static: no file name, errno, version or echo of input gets into an answer.
+ * {"error":{"code":..,"message":..,"fields":{..}},"correlation_id":..}; "fields" only when n is not
+ * 0. `code` and `message` are static: no file name, errno, version or echo of input gets into an
+ * answer.
  */
 void answer_error(struct request *rq, unsigned status, const char *code, const char *message);
 void answer_error_fields(struct request *rq,
@@ -127,9 +130,10 @@ void answer_retry(
     struct request *rq, unsigned status, const char *code, const char *message, uint64_t wait_ns);
 
 /*
- * An answer that comes later. Embed a struct pending in the job, call request_suspend instead of answering; whoever
- * finishes the job calls pending_resume once (from any thread), and `fn` then runs on the request's own loop. `rq` is NULL when
- * the request is gone for good; `fn` still runs, to free the job.
+ * An answer that comes later. Embed a struct pending in the job, call request_suspend instead of
+ * answering; whoever finishes the job calls pending_resume once (from any thread), and `fn` then
+ * runs on the request's own loop. `rq` is NULL when the request is gone for good; `fn` still runs,
+ * to free the job.
  */
 typedef void resume_fn(struct request *rq, struct pending *p);
 struct pending {
@@ -138,8 +142,11 @@ struct pending {
     struct loop *loop;
     struct request *rq;
     resume_fn *fn;
-    resume_fn *
-        late; /* NULL, or set after request_suspend: answers after SUSPEND_MAX_MS; `fn` still runs, without a request */
+    /*
+     * NULL, or set after request_suspend: answers after SUSPEND_MAX_MS; `fn` still runs, without a
+     * request.
+     */
+    resume_fn *late;
 };
 void request_suspend(struct request *rq, struct pending *p, resume_fn *fn);
 void pending_resume(struct pending *p);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Routes as a table, compiled once into a hash by exact path. A row says everything about an endpoint: what it answers,
- * which label it counts under, and which SLOs it belongs to.
+ * Routes as a table, compiled once into a hash by exact path. A row says everything about an
+ * endpoint: what it answers, which label it counts under, and which SLOs it belongs to.
  *
- * GET rows answer HEAD too; OPTIONS is answered for every known path; a known path with another method is 405 with Allow;
- * an unknown path is 404 and counts under "unmatched". Paths are matched as sent, byte for byte: nothing is decoded.
+ * GET rows answer HEAD too; OPTIONS is answered for every known path; a known path with another
+ * method is 405 with Allow; an unknown path is 404 and counts under "unmatched". Paths are matched
+ * as sent, byte for byte: nothing is decoded.
  */
 #ifndef SIDELIGHT_HTTP_ROUTER_H
 #define SIDELIGHT_HTTP_ROUTER_H
@@ -26,8 +27,11 @@ struct route {
     enum http_method method;
     const char *path;
     handler_fn *handler;
-    const char *
-        statuses; /* what it may answer, "200 503"; 500, 503 and 499 are implied; these series exist from the start */
+    /*
+     * what it may answer, "200 503"; 500, 503 and 499 are implied; these series exist from the
+     * start
+     */
+    const char *statuses;
     unsigned slos;         /* IN_* */
     const char *endpoint;  /* the label; NULL: the path itself. Aliases name the first path. */
     handler_fn *too_large; /* NULL, or counts a body over limits.body; must not answer */
@@ -38,7 +42,7 @@ struct endpoint {
     const char *path, *label;
     char allow[64];
     const struct route *by_method[HTTP_METHODS]; /* HEAD and GET share one */
-    struct endpoint_metrics *metrics; /* http/finish.c's; NULL when the service does not count */
+    struct endpoint_metrics *metrics; /* handles.c's; NULL when the service does not count */
 };
 
 struct router;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The life of a request, from a complete head and body to a handler. What libh2o does before and after is in loop.c;
- * the end of it is in finish.c.
+ * The life of a request, from a complete head and body to a handler. What libh2o does before and
+ * after is in bridge.c; the end of it is in finish.c.
  */
 #include "base/clock.h"
 #include "http/guard.h"

@@ -183,7 +183,10 @@ void server_drain(struct server *s)
     s->draining = true;
 }
 
-/* The workers are told when the acceptor has stopped: from then on no connection can follow the message. */
+/*
+ * The workers are told when the acceptor has stopped: from then on no connection can follow the
+ * message.
+ */
 bool server_drained(struct server *s)
 {
     if (!s->draining || !acceptor_stopped(s->acceptor))

@@ -2,8 +2,9 @@
 /*
  * The public port: one acceptor thread and N worker threads, each with an event loop of its own.
  *
- * The acceptor hands each connection to the worker that has the fewest. At the connection cap it stops accepting (new ones wait in the
- * kernel's queue) until one closes; without descriptors or memory it pauses for 100 ms instead of spinning.
+ * The acceptor hands each connection to the worker that has the fewest. At the connection cap it
+ * stops accepting (new ones wait in the kernel's queue) until one closes; without descriptors or
+ * memory it pauses for 100 ms instead of spinning.
  */
 #ifndef SIDELIGHT_HTTP_SERVER_H
 #define SIDELIGHT_HTTP_SERVER_H
@@ -17,7 +18,10 @@ enum {
     SERVER_WORKERS_MAX = 64,
 };
 
-/* Keeps a live configuration alive: each loop holds one reference and releases it when it gets another. */
+/*
+ * Keeps a live configuration alive: each loop holds one reference and releases it when it gets
+ * another.
+ */
 struct live_ref {
     const struct http_live *live;
     void *owner;
@@ -40,13 +44,19 @@ struct server_options {
 
 struct server;
 
-/* Starts the threads; connections are accepted when it returns. The process ignores SIGPIPE: libh2o writes with writev. */
+/*
+ * Starts the threads; connections are accepted when it returns. The process ignores SIGPIPE: libh2o
+ * writes with writev.
+ */
 MUST_CHECK bool server_new(const struct server_options *opt, struct server **ret, struct err *err);
 /* Connections of worker `i`, by any thread. */
 size_t server_connections(const struct server *s, unsigned i);
 /* Hands a new live configuration to every worker. */
 void server_set_live(struct server *s, const struct live_ref *live);
-/* Takes what waits to be accepted, closes the listener, then lets connections finish. Returns at once. */
+/*
+ * Takes what waits to be accepted, closes the listener, then lets connections finish. Returns at
+ * once.
+ */
 void server_drain(struct server *s);
 /* True when the drain is over: no connection and no suspended request is left. */
 bool server_drained(struct server *s);

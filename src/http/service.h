@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a port serves (struct service), what each event loop owns (struct loop), and the life of a request between
- * the two: begin, serve, finish. Still without libh2o; server.c and loop.c bring that.
+ * What a port serves (struct service), what each event loop owns (struct loop), and the life of a
+ * request between the two: begin, serve, finish. Still without libh2o; server.c and loop.c bring
+ * that.
  */
 #ifndef SIDELIGHT_HTTP_SERVICE_H
 #define SIDELIGHT_HTTP_SERVICE_H
@@ -25,12 +26,15 @@ struct http_metrics {
     struct metric loop_lag;
 };
 
-/* Handles of one endpoint. What its rows do not declare is resolved when it first comes up (0: not yet). */
+/*
+ * Handles of one endpoint. What its rows do not declare is resolved when it first comes up (0: not
+ * yet).
+ */
 struct endpoint_metrics {
     struct metric in_flight;
     struct metric errors[2]; /* client, server */
-    _Atomic uint64_t
-        duration[HTTP_METHODS]; /* cell + 1, and the exemplar's slot in the upper half */
+    /* cell + 1, and the exemplar's slot in the upper half */
+    _Atomic uint64_t duration[HTTP_METHODS];
     _Atomic uint32_t requests[HTTP_METHODS][HTTP_STATUSES]; /* cell + 1 */
 };
 
@@ -70,8 +74,8 @@ void service_init(struct service *s,
 void service_release(struct service *s);
 
 /*
- * Fills a zeroed request from its raw head: the clock, the head, the client, the correlation ID. `rq->transport`, `loop`,
- * `native`, `peer`, `peer_text` and `body` are set already.
+ * Fills a zeroed request from its raw head: the clock, the head, the client, the correlation ID.
+ * `rq->transport`, `loop`, `native`, `peer`, `peer_text` and `body` are set already.
  */
 void request_begin(struct request *rq, struct slice raw);
 
@@ -79,8 +83,9 @@ void request_begin(struct request *rq, struct slice raw);
 void serve(struct request *rq);
 
 /*
- * The one hook at the end of every request, run once, for broken ones too: counts, judges, logs. `sent` is false when the
- * answer was not handed to the kernel whole; `bytes_out` counts body bytes.
+ * The one hook at the end of every request, run once, for broken ones too: counts, judges, logs.
+ * `sent` is false when the answer was not handed to the kernel whole; `bytes_out` counts body
+ * bytes.
  */
 void finish(struct request *rq, bool sent, uint64_t bytes_out);
 

@@ -9,7 +9,10 @@ const char *slo_outcome_name(enum slo_outcome o)
     return names[o];
 }
 
-/* Ours to answer, and we did not: server errors, and users turned away by the limit on all of them together. */
+/*
+ * Ours to answer, and we did not: server errors, and users turned away by the limit on all of them
+ * together.
+ */
 static bool failed(const struct slo_event *e)
 {
     return e->status >= 500 || (e->status == 429 && !e->limited);

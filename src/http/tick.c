@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a loop does twice a second by the monotonic clock: libh2o's timers follow the wall clock, so a step back stops them all, and it
- * has none for a request that is worked on.
+ * What a loop does twice a second by the monotonic clock: libh2o's timers follow the wall clock, so
+ * a step back stops them all, and it has none for a request that is worked on.
  */
 #include "base/clock.h"
 #include "http/bridge.h"
@@ -19,12 +19,15 @@ static void sweep_waiting(const struct evloop *l, const struct conn *c)
 {
     uint64_t limit_ns = (l->ctx.globalconf->http1.req_timeout + SWEEP_SLACK_MS) * NS_PER_MS;
 
+    /* The loop will see the end; nothing may be freed in here. */
     if (l->now_ns > c->waiting_ns + limit_ns)
-        (void)shutdown(c->fd,
-                       SHUT_RDWR); /* the loop will see the end; nothing may be freed in here */
+        (void)shutdown(c->fd, SHUT_RDWR);
 }
 
-/* A late answer finishes its request, and may close the connection, so the next one is remembered first. */
+/*
+ * A late answer finishes its request, and may close the connection, so the next one is remembered
+ * first.
+ */
 static void sweep(struct evloop *l)
 {
     h2o_linklist_t *next;
@@ -41,8 +44,9 @@ static void sweep(struct evloop *l)
 }
 
 /*
- * What libh2o visits while it drains: `close_idle` is not NULL once the grace is over. A request in progress gets
- * Connection: close, but not once its head is out: that said keep-alive, and the client may have sent the next request.
+ * What libh2o visits while it drains: `close_idle` is not NULL once the grace is over. A request in
+ * progress gets Connection: close, but not once its head is out: that said keep-alive, and the
+ * client may have sent the next request.
  */
 static int wind_down(h2o_req_t *req, void *close_idle)
 {

@@ -20,8 +20,8 @@ struct series {
     uint64_t hash;
     struct metric metric;
     struct slice values[METRICS_LABELS_MAX];
-    struct slice
-        text; /* {a="b",c="d" as on the page, without the closing brace; empty without labels */
+    /* {a="b",c="d" as on the page, without the closing brace; empty without labels */
+    struct slice text;
 };
 
 /* Open addressing, at most half full. */
@@ -43,14 +43,14 @@ struct family {
     size_t n_labels;
     size_t cells, samples, slots; /* what one series takes */
     char *le_text;
-    struct slice
-        le[METRICS_BOUNDS_MAX + 1]; /* ,le="0.3"}  and the blank behind it, for each bucket */
+    /* ,le="0.3"}  and the blank behind it, for each bucket */
+    struct slice le[METRICS_BOUNDS_MAX + 1];
 
     _Atomic(struct series *) newest;
     _Atomic size_t n_series;
     _Atomic uint64_t overflow;
-    _Atomic bool
-        full; /* no place for another series from outside: new values are folded without the lock */
+    /* no place for another series from outside: new values are folded without the lock */
+    _Atomic bool full;
     bool keeps_one; /* a place is kept for the series whose labels are all "other" (lock) */
     struct family_view view;
 };

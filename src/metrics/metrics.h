@@ -40,8 +40,8 @@ enum { METRICS_MAX_SAMPLES = 5000 };
 struct process_metrics;
 struct process_metrics *process_metrics_new(struct registry *r, struct shard *s);
 void process_metrics_free(struct process_metrics *p);
-uint64_t process_start_unix_ns(
-    void); /* when this process started, from /proc/self/stat and /proc/stat */
+/* When this process started, from /proc/self/stat and /proc/stat; 0: they can't be read. */
+uint64_t process_start_unix_ns(void);
 
 /*
  * metrics_series, metrics_sample_limit and metrics_label_overflow_total, kept by a collector of its

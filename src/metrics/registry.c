@@ -168,11 +168,6 @@ size_t registry_max_samples(const struct registry *r)
     return r->max_samples;
 }
 
-size_t registry_families(const struct registry *r)
-{
-    return r->n_families;
-}
-
 const struct metric_desc *registry_desc(const struct registry *r, size_t family)
 {
     return family_at(r, family)->desc;

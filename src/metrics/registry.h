@@ -115,7 +115,6 @@ uint64_t registry_overflow(const struct registry *r, size_t family); /* events f
 size_t registry_series(const struct registry *r, size_t family);     /* series it has */
 size_t registry_samples(const struct registry *r);                   /* samples the page has */
 size_t registry_max_samples(const struct registry *r);
-size_t registry_families(const struct registry *r);
 const struct metric_desc *registry_desc(const struct registry *r, size_t family);
 
 /* Sum of a cell over all shards; for tests and for code that reports its own numbers. */

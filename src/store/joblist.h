@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A first-in first-out list of jobs, linked through store_job.next. Private to store/; no thread of its own.
+ * A first-in first-out list of jobs, linked through store_job.next. Private to store/; no thread of
+ * its own.
  */
 #ifndef SIDELIGHT_STORE_JOBLIST_H
 #define SIDELIGHT_STORE_JOBLIST_H

@@ -84,7 +84,7 @@ bool store_lock_in_place(const struct store_lock *lock, struct err *err)
 {
     return same_file(lock->fd, lock->name) ||
            err_set(err, ERR_UNAVAILABLE,
-                   "%s was deleted or replaced: another process may use the store; restart",
+                   "the lock was deleted or replaced, so another process may use the store: %s",
                    lock->name);
 }
 

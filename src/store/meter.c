@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The writing thread's metrics. The queue's own numbers are not here: they have many writers (store_stats).
+ * The writing thread's metrics. The queue's own numbers are not here: they have many writers
+ * (store_stats).
  */
 #include "store/meter.h"
 

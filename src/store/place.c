@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where a store may lie: its directories, their file system, and what bears its name. Nothing here opens the store.
+ * Where a store may lie: its directories, their file system, and what bears its name. Nothing here
+ * opens the store.
  */
 #include "store/place.h"
 
@@ -57,7 +58,10 @@ bool place_sync(const char *directory, struct err *err)
     return ok;
 }
 
-/* Makes `dir`, whose parent is there. A new directory lives through a power cut only when its parent was synced. */
+/*
+ * Makes `dir`, whose parent is there. A new directory lives through a power cut only when its
+ * parent was synced.
+ */
 static bool make_directory(const char *dir, const char *parent, struct err *err)
 {
     if (mkdir(dir, 0700) == 0)
@@ -67,7 +71,10 @@ static bool make_directory(const char *dir, const char *parent, struct err *err)
     return true;
 }
 
-/* Every directory above `path` ('/' cuts them), like mkdir -p. `path` is changed on the way and restored. */
+/*
+ * Every directory above `path` ('/' cuts them), like mkdir -p. `path` is changed on the way and
+ * restored.
+ */
 static bool make_directories(char *path, struct err *err)
 {
     char parent[PATH_MAX] = ".";

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The bounded queue between those who submit and the writing thread, and whether it is open. Private to store/.
+ * The bounded queue between those who submit and the writing thread, and whether it is open.
+ * Private to store/.
  *
- * Threads: job_queue_add and the atomics for any; the rest for the writing thread, close for whoever ends it.
+ * Threads: job_queue_add and the atomics for any; the rest for the writing thread, close for
+ * whoever ends it.
  */
 #ifndef SIDELIGHT_STORE_QUEUE_H
 #define SIDELIGHT_STORE_QUEUE_H
@@ -12,8 +14,8 @@
 #include <pthread.h>
 
 struct job_queue {
-    pthread_mutex_t
-        mutex; /* guards jobs, closing and changes of shut; held for a few instructions */
+    /* guards jobs, closing and changes of shut; held for a few instructions */
+    pthread_mutex_t mutex;
     pthread_cond_t wake;
     struct job_list jobs;
     size_t max;
@@ -28,8 +30,8 @@ void job_queue_release(struct job_queue *q);
 
 MUST_CHECK enum store_refusal job_queue_add(struct job_queue *q, struct store_job *job);
 /*
- * Waits until there are jobs or `due_ns` (monotonic) has come, and takes at most STORE_BATCH_MAX. False when it was closed
- * and none are left.
+ * Waits until there are jobs or `due_ns` (monotonic) has come, and takes at most STORE_BATCH_MAX.
+ * False when it was closed and none are left.
  */
 MUST_CHECK bool job_queue_take(struct job_queue *q, uint64_t due_ns, struct job_list *ret);
 /* Refuses new jobs until it is opened again, and hands out all that wait. */

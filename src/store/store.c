@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The store's life and what others may ask of it. The queue is in queue.c, the writing thread's work in writer.c.
+ * The store's life and what others may ask of it. The queue is in queue.c, the writing thread's
+ * work in writer.c.
  */
 #include "store/store.h"
 
@@ -15,6 +16,7 @@ struct store {
     struct job_queue queue;
     struct writer writer;
     pthread_t thread;
+    bool closed;
 };
 
 /* ---- for any thread ---- */
@@ -149,11 +151,19 @@ bool store_new(const struct store_options *opt, struct store **ret, struct err *
     return true;
 }
 
+void store_close(struct store *s)
+{
+    if (s == NULL || s->closed)
+        return;
+    job_queue_close(&s->queue);
+    MUST(pthread_join(s->thread, NULL) == 0);
+    s->closed = true;
+}
+
 void store_free(struct store *s)
 {
     if (s == NULL)
         return;
-    job_queue_close(&s->queue);
-    MUST(pthread_join(s->thread, NULL) == 0);
+    store_close(s);
     store_destroy(s);
 }

@@ -1,23 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Durable storage of contact submissions: a bounded queue, one writing thread, one commit per batch.
+ * Durable storage of contact submissions: a bounded queue, one writing thread, one commit per
+ * batch.
  *
- * The promise: when a job comes back as STORE_STORED, STORE_REPLAYED or STORE_DELETED, the commit that holds it has been
- * synced. A batch is whatever came in while the last one was committed (at most STORE_BATCH_MAX); there is no timer.
+ * The promise: when a job comes back as STORE_STORED, STORE_REPLAYED or STORE_DELETED, the commit
+ * that holds it has been synced. A batch is whatever came in while the last one was committed (at
+ * most STORE_BATCH_MAX); there is no timer.
  *
- * Any error of a commit fails its whole batch and all that wait (STORE_FAILED) and puts the store out of service:
- * store_submit refuses until the writer has reopened the database and checkpointed it (retained pages can look durable
- * after a failed fsync). It tries once a second. A failed probe or tidy does the same. A job that came back as
- * STORE_FAILED may be in the database all the same: nobody can know. An Idempotency-Key makes the second try safe.
- * A writing thread that hangs in a sync sees no error; then the probe grows stale, and store_submit refuses too.
+ * Any error of a commit fails its whole batch and all that wait (STORE_FAILED) and puts the store
+ * out of service: store_submit refuses until the writer has reopened the database and checkpointed
+ * it (retained pages can look durable after a failed fsync). It tries once a second. A failed probe
+ * or tidy does the same. A job that came back as STORE_FAILED may be in the database all the same:
+ * nobody can know. An Idempotency-Key makes the second try safe. A writing thread that hangs in a
+ * sync sees no error; then the probe grows stale, and store_submit refuses too.
  *
- * Metrics: the writing thread keeps store_batch_size, store_commit_seconds, store_errors_total, store_reopens_total,
- * store_expired_total, store_probe_seconds and active_database_connections; store_queue_* and dependency_up{name="store"}
- * are left to whoever collects (store_stats, store_health).
+ * Metrics: the writing thread keeps store_batch_size, store_commit_seconds, store_errors_total,
+ * store_reopens_total, store_expired_total, store_probe_seconds and active_database_connections;
+ * store_queue_* and dependency_up{name="store"} are left to whoever collects (store_stats,
+ * store_health).
  *
- * Threads: all functions but store_new and store_free from any thread; done callbacks run on the writing thread, and must
- * only pass the job on.
- * A backend (struct store_ops) is only ever called by the writing thread, except `open` and `backup`.
+ * Threads: all functions but store_new and store_free from any thread; done callbacks run on the
+ * writing thread, and must only pass the job on. A backend (struct store_ops) is only ever called
+ * by the writing thread, except `open` and `backup`.
  */
 #ifndef SIDELIGHT_STORE_STORE_H
 #define SIDELIGHT_STORE_STORE_H
@@ -29,8 +33,8 @@
 #include "metrics/registry.h"
 
 enum {
-    STORE_QUEUE_MAX =
-        4096, /* jobs waiting; one more is refused and counted in store_queue_full_total */
+    /* jobs waiting; one more is refused and counted in store_queue_full_total */
+    STORE_QUEUE_MAX = 4096,
     STORE_BATCH_MAX = 256,  /* jobs in one commit */
     STORE_FINGERPRINT = 32, /* BLAKE2b-256 */
     STORE_KEY_MAX = 128,    /* bytes of an Idempotency-Key */
@@ -45,18 +49,20 @@ struct submission {
     struct slice correlation_id;
     bool flagged;     /* the honeypot was filled */
     struct slice key; /* Idempotency-Key; n == 0: none */
-    uint8_t
-        fingerprint[STORE_FINGERPRINT]; /* of what the person sent; compared when the key repeats */
+    /* of what the person sent; compared when the key repeats */
+    uint8_t fingerprint[STORE_FINGERPRINT];
 };
 
 enum store_kind {
-    STORE_ADD,    /* stores `sub` */
-    STORE_DELETE, /* deletes the submission sub.id and its key; nothing else of `sub` is looked at */
+    STORE_ADD, /* stores `sub` */
+    /* deletes the submission sub.id and its key; nothing else of `sub` is looked at */
+    STORE_DELETE,
 };
 
 enum store_result {
     STORE_STORED, /* committed and synced under sub.id */
-    STORE_REPLAYED, /* the key was used before with the same fingerprint; sub.id is now the earlier ID */
+    /* the key was used before with the same fingerprint; sub.id is now the earlier ID */
+    STORE_REPLAYED,
     STORE_KEY_REUSED, /* the key was used before with another fingerprint; nothing was stored */
     STORE_DELETED,    /* of STORE_DELETE: gone, committed and synced */
     STORE_NOT_FOUND,  /* of STORE_DELETE: there is no submission sub.id */
@@ -66,7 +72,10 @@ enum store_result {
 struct store_job;
 typedef void store_done_fn(struct store_job *job);
 
-/* Embed it in a struct of your own. The store owns it from a successful store_submit to the call of `done`. */
+/*
+ * Embed it in a struct of your own. The store owns it from a successful store_submit to the call of
+ * `done`.
+ */
 struct store_job {
     enum store_kind kind;
     struct submission sub;
@@ -88,7 +97,10 @@ struct store_tidied {
 /* Asked now and then during something long: true ends it. */
 typedef bool store_stop_fn(void *ctx);
 
-/* What the writing thread does to a database. Every function returns false with a reason on failure. */
+/*
+ * What the writing thread does to a database. Every function returns false with a reason on
+ * failure.
+ */
 struct store_backend;
 struct store_ops {
     /* Opens, migrates, checks. Slow; also used to reopen. On failure *ret is untouched. */
@@ -109,7 +121,10 @@ struct store_ops {
                  const struct store_upkeep *upkeep,
                  struct store_tidied *ret,
                  struct err *err);
-    /* See store_backup; `arg` is that of `open`. Beside the writing thread, on a connection of its own. */
+    /*
+     * See store_backup; `arg` is that of `open`. Beside the writing thread, on a connection of its
+     * own.
+     */
     bool (*backup)(void *arg,
                    const char *file,
                    store_stop_fn *stop,
@@ -128,19 +143,25 @@ struct store_options {
     struct shard *shard;   /* the writing thread's own */
     struct log *log;       /* NULL: nothing is logged */
     uint64_t retention_ns; /* see store_set_retention */
-    /* Milliseconds; 0: STORE_PROBE_MS, STORE_RETRY_MS, STORE_PROBE_STALE_MS, STORE_TIDY_MS; for tests. */
+    /*
+     * Milliseconds; 0: STORE_PROBE_MS, STORE_RETRY_MS, STORE_PROBE_STALE_MS, STORE_TIDY_MS; for
+     * tests.
+     */
     uint32_t probe_ms, retry_ms, stale_ms, tidy_ms;
 };
 
 /*
- * Opens, checkpoints (what a killed process left in the log may not be synced yet) and probes the backend on the calling
- * thread, then starts the writing thread. On failure nothing is left open.
+ * Opens, checkpoints (what a killed process left in the log may not be synced yet) and probes the
+ * backend on the calling thread, then starts the writing thread. On failure nothing is left open.
  */
 MUST_CHECK bool store_new(const struct store_options *opt, struct store **ret, struct err *err);
 /*
- * Refuses new jobs, finishes those that wait (each `done` is called), checkpoints, closes, joins. Once down it tries nothing
- * more. No other thread may be inside a store function when it returns. NULL is fine.
+ * Refuses new jobs, finishes those that wait (each `done` is called), checkpoints, closes the backend, ends
+ * the thread. Once down it tries nothing more. The store stays: any thread may still ask it, and is told
+ * STORE_DOWN. NULL and twice are fine.
  */
+void store_close(struct store *s);
+/* Closes if need be and frees. No other thread may be inside a store function. NULL is fine. */
 void store_free(struct store *s);
 
 enum store_refusal {
@@ -152,8 +173,8 @@ MUST_CHECK enum store_refusal store_submit(struct store *s, struct store_job *jo
 
 /* What the probe, made once a second by the writing thread, saw last. Never asks the database. */
 struct store_health {
-    bool
-        up; /* the last probe succeeded, is no older than STORE_PROBE_STALE_MS, and no commit failed since */
+    /* The last probe succeeded, is no older than STORE_PROBE_STALE_MS, no commit failed since. */
+    bool up;
     uint64_t latency_ns; /* of the last probe that succeeded */
 };
 enum {
@@ -164,7 +185,10 @@ enum {
 };
 void store_health(const struct store *s, struct store_health *ret);
 
-/* For store_queue_length, store_queue_limit and store_queue_full_total; each is exact, together they are not a snapshot. */
+/*
+ * For store_queue_length, store_queue_limit and store_queue_full_total; each is exact, together
+ * they are not a snapshot.
+ */
 struct store_stats {
     size_t queue_length; /* jobs waiting for a commit; not those in the one being made */
     size_t queue_limit;
@@ -173,16 +197,17 @@ struct store_stats {
 void store_stats(const struct store *s, struct store_stats *ret);
 
 /*
- * Submissions received longer ago than this, by the wall clock, are deleted at the start and once a minute, a few hundred
- * at a time so that others need not wait. 0: none are.
+ * Submissions received longer ago than this, by the wall clock, are deleted at the start and once a
+ * minute, a few hundred at a time so that others need not wait. 0: none are.
  */
 void store_set_retention(struct store *s, uint64_t ns);
 
 /*
- * Copies all that is committed now into the new file `file` (an absolute path), consistent and synced, mode 0600; it bears
- * that name only once it is complete. Blocks the caller for as long as it takes, and nobody else. An existing file is
- * ERR_CONFLICT. Ends early, leaving nothing, when `stop` (may be NULL) says so or the store goes out of service, which a
- * long copy would keep from coming back.
+ * Copies all that is committed now into the new file `file` (an absolute path), consistent and
+ * synced, mode 0600; it bears that name only once it is complete. Blocks the caller for as long as
+ * it takes, and nobody else. An existing file is ERR_CONFLICT. Ends early, leaving nothing, when
+ * `stop` (may be NULL) says so or the store goes out of service, which a long copy would keep from
+ * coming back.
  */
 MUST_CHECK bool store_backup(struct store *s,
                              const char *file,
@@ -192,8 +217,8 @@ MUST_CHECK bool store_backup(struct store *s,
                              struct err *err);
 
 /*
- * Does one job on a database that no store has open, and is back when it is synced; job->result says what came of it. For
- * a command line while no server runs; the caller keeps others away.
+ * Does one job on a database that no store has open, and is back when it is synced; job->result
+ * says what came of it. For a command line while no server runs; the caller keeps others away.
  */
 MUST_CHECK bool store_once(const struct store_ops *ops,
                            void *arg,

@@ -16,7 +16,10 @@ static bool write_one(const struct store_ops *ops,
     return false;
 }
 
-/* The checkpoint before, as in a store; the one after empties the log of what was deleted. A reader may hold that up. */
+/*
+ * The checkpoint before, as in a store; the one after empties the log of what was deleted. A reader
+ * may hold that up.
+ */
 bool store_once(const struct store_ops *ops, void *arg, struct store_job *job, struct err *err)
 {
     struct store_backend *b = NULL;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The writing thread's work, and the decision whether the store is in service. What a commit is, the backend knows.
+ * The writing thread's work, and the decision whether the store is in service. What a commit is,
+ * the backend knows.
  */
 #include "store/writer.h"
 
@@ -22,7 +23,10 @@ static bool probe(struct writer *w, struct err *err)
     return true;
 }
 
-/* Checkpoints because the log may hold pages of a commit whose sync failed; they read well and are not on the disk. */
+/*
+ * Checkpoints because the log may hold pages of a commit whose sync failed; they read well and are
+ * not on the disk.
+ */
 static bool open_backend(struct writer *w, enum store_operation *op, struct err *err)
 {
     *op = OP_OPEN;
@@ -68,7 +72,10 @@ static void log_failure(struct writer *w,
     w->down_op = op;
 }
 
-/* Fails `batch` and everything that waits. Out of service first, so that whoever gets a failure also sees why. */
+/*
+ * Fails `batch` and everything that waits. Out of service first, so that whoever gets a failure
+ * also sees why.
+ */
 static void go_down(struct writer *w,
                     enum store_operation op,
                     const struct err *err,

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the writing thread does: batches, the probe, the upkeep, and going out of service and back. Private to store/.
+ * What the writing thread does: batches, the probe, the upkeep, and going out of service and back.
+ * Private to store/.
  *
- * All of it is the writing thread's (before that, the opening thread's) but the atomics, which anybody may read.
+ * All of it is the writing thread's (before that, the opening thread's) but the atomics, which
+ * anybody may read.
  */
 #ifndef SIDELIGHT_STORE_WRITER_H
 #define SIDELIGHT_STORE_WRITER_H

@@ -152,10 +152,11 @@ TEST(control_bytes_do_not_reach_the_terminal)
     /* What the rules let nobody send may be there from elsewhere. */
     assert_int_equal(sqlite3_open(s->store, &db), SQLITE_OK);
     assert_int_equal(
-        sqlite3_exec(db,
-                     "UPDATE submissions SET name = 'x' || char(27) || '[31m' || char(7) || "
-                     "char(155) || char(127), message = message || char(27) || ']0;t' || char(10)",
-                     NULL, NULL, NULL),
+        sqlite3_exec(
+            db,
+            "UPDATE submissions SET name = 'x' || char(27) || '[31m' || char(7) || "
+            "char(155) || char(127) || char(1564), message = message || char(27) || ']0;t' || char(10)",
+            NULL, NULL, NULL),
         SQLITE_OK);
     assert_int_equal(sqlite3_close(db), SQLITE_OK);
     text = list(s);
@@ -163,6 +164,8 @@ TEST(control_bytes_do_not_reach_the_terminal)
         assert_true(*p == '\n' || ((unsigned char)*p >= 0x20 && *p != 0x7f));
     assert_lacks(text, "\xc2\x9b");
     assert_contains(text, "\\x1b[31m\\x07");
+    assert_lacks(text, "\xd8\x9c"); /* U+061C reorders text as U+200F does */
+    assert_contains(text, "\\u061c");
     for (const char *p = export(s, "json"); *p != '\0'; p++)
         assert_true(*p == '\n' || ((unsigned char)*p >= 0x20 && *p != 0x7f));
 }

@@ -83,7 +83,7 @@ TEST(a_broken_file_leaves_the_old_settings)
         assert_metric(x.s, "config_last_reload_successful", 0);
         assert_field(post_form(x.s, ADA_FORM), "location", "/old");
     }
-    assert_contains(json_text(f, log_event_wait(x.s, "reload_failed"), "reason"),
+    assert_contains(json_text(f, log_event_wait(x.s, "reload_failed"), "error"),
                     "config.yaml:2:9: contact.rate: ");
     assert_metric(x.s, "config_last_reload_success_timestamp_seconds", loaded);
     reload(&x, "contact:\n  redirect: /new\n  rate: off\n", "reloaded");

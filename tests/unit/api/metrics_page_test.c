@@ -3,6 +3,7 @@
 #include "tests/unit/api/fake.h"
 
 #include "api/metrics_page.h"
+#include "metrics/exposition.h"
 
 #define ZLIB_CONST
 #include <zlib.h>

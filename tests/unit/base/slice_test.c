@@ -49,6 +49,22 @@ TEST(trimming_takes_spaces_and_tabs_from_both_ends)
     assert_null(slice_trim(SLICE_NONE).p);
 }
 
+TEST(a_control_is_found_wherever_it_stands)
+{
+    for (size_t n = 0; n <= 25; n++) {
+        char text[25];
+
+        for (unsigned c = 0; c < 256 && n > 0; c++)
+            for (size_t at = 0; at < n; at++) {
+                memset(text, c % 2 == 0 ? ' ' : 0xff, sizeof(text));
+                text[at] = (char)c;
+                assert_int_equal(slice_no_controls((struct slice){text, n}),
+                                 c >= 0x20 && c != 0x7f);
+            }
+    }
+    assert_true(slice_no_controls(SLICE_NONE));
+}
+
 TEST(cutting_visits_every_part_empty_ones_included)
 {
     static const char *const expected[] = {"a", "", "bc", ""};
@@ -79,5 +95,6 @@ TEST(cutting_nothing_gives_nothing)
 RUN_TESTS(T(equality_looks_at_length_and_bytes),
           T(equality_without_case_folds_ascii_letters_only),
           T(trimming_takes_spaces_and_tabs_from_both_ends),
+          T(a_control_is_found_wherever_it_stands),
           T(cutting_visits_every_part_empty_ones_included),
           T(cutting_nothing_gives_nothing))

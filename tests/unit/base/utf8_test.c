@@ -77,14 +77,6 @@ TEST(every_code_point_is_valid_but_surrogates)
     }
 }
 
-TEST(length_counts_code_points)
-{
-    assert_int_equal(utf8_length(SLICE_NONE), 0);
-    assert_int_equal(utf8_length(SLICE_LIT("abc")), 3);
-    assert_int_equal(utf8_length(SLICE_LIT("gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x98\x80")), 8);
-}
-
 RUN_TESTS(T(each_kind_of_sequence_is_judged_by_its_borders),
           T(a_text_is_valid_when_each_sequence_is_wherever_it_stands),
-          T(every_code_point_is_valid_but_surrogates),
-          T(length_counts_code_points))
+          T(every_code_point_is_valid_but_surrogates))

@@ -137,6 +137,24 @@ TEST(a_transfer_encoding_is_chunked_or_refused)
     check_values("Transfer-Encoding", rows, ARRAY_LEN(rows));
 }
 
+TEST(only_100_continue_may_be_expected)
+{
+    static const struct value_row rows[] = {
+        {RAW("100-continue"),      REFUSED_NOT        },
+        {RAW("100-Continue"),      REFUSED_NOT        },
+        {RAW("foo"),               REFUSED_EXPECTATION},
+        {RAW(""),                  REFUSED_EXPECTATION},
+        {RAW("100"),               REFUSED_EXPECTATION},
+        {RAW("100-continue, foo"), REFUSED_EXPECTATION},
+        {RAW("100-continue;a=b"),  REFUSED_EXPECTATION},
+    };
+
+    check_values("Expect", rows, ARRAY_LEN(rows));
+    assert_int_equal(refusal_of((struct slice)FIELDS("Expect: foo\r\n")), REFUSED_EXPECTATION);
+    assert_int_equal(refusal_of((struct slice)FIELDS("Expect: 100-continue\r\nExpect: foo\r\n")),
+                     REFUSED_EXPECTATION);
+}
+
 TEST(malformed_lines_are_refused)
 {
     static const struct head_row rows[] = {
@@ -343,6 +361,7 @@ RUN_TESTS(T(ordinary_heads_pass),
           T(a_space_before_the_colon_hides_no_framing),
           T(a_content_length_is_digits_and_nothing_else),
           T(a_transfer_encoding_is_chunked_or_refused),
+          T(only_100_continue_may_be_expected),
           T(malformed_lines_are_refused),
           T(odd_request_lines_are_refused),
           T(methods_off_the_list_are_refused),

@@ -217,8 +217,9 @@ TEST(what_is_not_sent_is_none)
         assert_null(none[i].p);
         assert_int_equal(none[i].n, 0);
     }
-    assert_false(h->has_length || h->chunked || h->forwarded);
+    assert_false(h->has_length || h->chunked || h->forwarded || h->close);
     assert_int_equal(h->correlation_count + h->request_id_count + h->key_count, 0);
+    assert_int_equal(h->type_count + h->encoding_count, 0);
     assert_int_equal(h->client_ip_count, 0);
     free(s.copy);
 }
@@ -325,6 +326,51 @@ TEST(repeated_fields_are_counted_and_the_last_one_kept)
     free(s.copy);
 }
 
+TEST(a_body_whose_type_or_encoding_is_named_twice_is_told)
+{
+    struct scanned s = scan((struct slice)RAW(
+        POST "Content-Type: a\r\ncontent-type: b\r\nContent-Encoding: c\r\nX: y\r\n"
+             "CONTENT-ENCODING: d\r\nContent-Encoding: e\r\nContent-Length: 0\r\n" END));
+
+    assert_int_equal(s.head.refusal, REFUSED_NOT); /* whoever reads the body refuses it */
+    assert_int_equal(s.head.type_count, 2);
+    assert_int_equal(s.head.encoding_count, 3);
+    expect(s.head.content_type, "b");
+    expect(s.head.content_encoding, "e");
+    free(s.copy);
+}
+
+TEST(close_is_found_anywhere_in_connection)
+{
+    static const struct {
+        struct slice raw;
+        bool close;
+    } rows[] = {
+        {FIELDS("X: close\r\n"),                                            false},
+        {FIELDS("Connection: keep-alive\r\n"),                              false},
+        {FIELDS("Connection:\r\n"),                                         false},
+        {FIELDS("Connection: closed\r\n"),                                  false},
+        {FIELDS("Connection: not close\r\n"),                               false},
+        {FIELDS("Connection: close\r\n"),                                   true },
+        {FIELDS("connection: Close\r\n"),                                   true },
+        {FIELDS("Connection: keep-alive, close\r\n"),                       true },
+        {FIELDS("Connection: close, keep-alive\r\n"),                       true },
+        {FIELDS("Connection: te ,\tCLOSE\t, x\r\n"),                        true },
+        {FIELDS("Connection: ,,close\r\n"),                                 true },
+        {FIELDS("Connection: close\r\nConnection: keep-alive\r\n"),         true },
+        {FIELDS("Connection: keep-alive\r\nX: y\r\nConnection: close\r\n"), true },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct scanned s = scan(rows[i].raw);
+
+        assert_int_equal(s.head.refusal, REFUSED_NOT);
+        if (s.head.close != rows[i].close)
+            fail_msg("%.*s: close %d", (int)rows[i].raw.n, rows[i].raw.p, s.head.close);
+        free(s.copy);
+    }
+}
+
 TEST(counts_end_at_255)
 {
     struct buf b = BUF_INIT;
@@ -381,5 +427,7 @@ RUN_TESTS(T(hosts_are_names_addresses_and_ports),
           T(forwarding_fields_are_noticed),
           T(a_client_ip_field_may_be_one_we_know_anyway),
           T(repeated_fields_are_counted_and_the_last_one_kept),
+          T(a_body_whose_type_or_encoding_is_named_twice_is_told),
+          T(close_is_found_anywhere_in_connection),
           T(counts_end_at_255),
           T(a_refused_head_keeps_the_correlation_id))

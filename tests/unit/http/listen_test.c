@@ -40,6 +40,21 @@ TEST(a_listener_listens_and_never_blocks_or_leaks)
     (void)close(fd);
 }
 
+/* Left to itself the kernel lets it grow to megabytes, all of which a pipelining client makes into requests. */
+TEST(the_kernel_holds_only_so_much_that_nobody_has_read)
+{
+    int fd = listen_somewhere(), client, accepted = -1;
+    struct sockaddr_in sa = address_of(fd);
+
+    client = dial(&sa);
+    WAIT_UNTIL((accepted = accept(fd, NULL, NULL)) >= 0);
+    assert_in_range(option(accepted, SO_RCVBUF), 4096,
+                    2 * LISTEN_RECEIVE_BUFFER); /* Linux doubles it */
+    (void)close(accepted);
+    (void)close(client);
+    (void)close(fd);
+}
+
 TEST(a_listener_is_named_as_it_was_bound)
 {
     char text[LISTEN_TEXT_MAX], want[LISTEN_TEXT_MAX];
@@ -121,6 +136,7 @@ TEST(a_name_too_long_for_any_resolver_is_invalid)
 }
 
 RUN_TESTS(T(a_listener_listens_and_never_blocks_or_leaks),
+          T(the_kernel_holds_only_so_much_that_nobody_has_read),
           T(a_listener_is_named_as_it_was_bound),
           T(a_name_is_resolved),
           T(a_port_in_use_fails_for_good),

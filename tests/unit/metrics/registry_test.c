@@ -111,7 +111,6 @@ TEST(samples_are_the_lines_of_the_page)
     (void)series_plain(r, TIMES);
     assert_int_equal(registry_samples(r), 7);
     assert_int_equal(registry_max_samples(r), 100);
-    assert_int_equal(registry_families(r), N_ROWS);
     assert_ptr_equal(registry_desc(r, TIMES), &rows[TIMES]);
     registry_free(r);
 }

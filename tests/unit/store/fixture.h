@@ -66,6 +66,7 @@ UNUSED static void place_make(struct place *p)
     (void)snprintf(p->log_path, sizeof(p->log_path), "%s-wal", p->path);
     p->registry = registry_new(metric_table, METRIC_FAMILIES, &options);
     p->shard = registry_shard(p->registry, 1);
+    p->sqlite = (struct sqlite_options){.path = p->path};
 }
 
 static int place_remove_one(const char *path,

@@ -235,6 +235,36 @@ TEST(a_lock_file_that_is_a_link_is_refused)
     place_remove(&p);
 }
 
+TEST(a_lock_whose_file_was_deleted_or_replaced_is_noticed)
+{
+    struct place p;
+    struct store_lock *lock = NULL, *other = NULL;
+    struct err err = ERR_INIT;
+    char name[128], away[128];
+
+    place_make(&p);
+    (void)snprintf(name, sizeof(name), "%s.lock", p.path);
+    (void)snprintf(away, sizeof(away), "%s.away", p.path);
+    assert_true(store_lock_take(p.path, 0, NULL, &lock, NULL));
+    assert_true(store_lock_in_place(lock, &err));
+    assert_string_equal(err.text, "");
+    assert_int_equal(rename(name, away), 0);
+    assert_false(store_lock_in_place(lock, &err));
+    assert_int_equal(err.kind, ERR_UNAVAILABLE);
+    assert_non_null(strstr(err.text, name));
+    assert_true(store_lock_take(p.path, 0, NULL, &other, NULL)); /* nothing locks it out */
+    assert_true(store_lock_in_place(other, NULL));
+    assert_false(store_lock_in_place(lock, NULL));
+    assert_int_equal(unlink(name), 0);
+    assert_int_equal(symlink(away, name), 0);
+    assert_false(store_lock_in_place(lock, NULL));
+    assert_int_equal(rename(away, name), 0);
+    assert_true(store_lock_in_place(lock, NULL));
+    store_lock_release(other);
+    store_lock_release(lock);
+    place_remove(&p);
+}
+
 RUN_TESTS(T(a_lock_can_be_taken_released_and_taken_again),
           T(the_lock_file_is_private_closed_on_exec_and_stays),
           T(a_second_taker_is_told_who_holds_it),
@@ -243,4 +273,5 @@ RUN_TESTS(T(a_lock_can_be_taken_released_and_taken_again),
           T(a_waiter_stops_when_told_to),
           T(another_process_is_named_and_its_death_frees_the_lock),
           T(the_directories_of_a_store_are_made_with_its_lock),
-          T(a_lock_file_that_is_a_link_is_refused))
+          T(a_lock_file_that_is_a_link_is_refused),
+          T(a_lock_whose_file_was_deleted_or_replaced_is_noticed))

@@ -137,8 +137,36 @@ TEST(a_missing_directory_is_made_and_an_impossible_one_is_an_error)
     place_remove(&p);
 }
 
+TEST(a_store_whose_lock_file_is_gone_writes_nothing_more)
+{
+    struct place p;
+    struct store_lock *lock = NULL;
+    struct store_backend *b = NULL, *again = NULL;
+    struct sqlite_options options;
+    struct err err = ERR_INIT;
+    char name[128];
+
+    place_make(&p);
+    (void)snprintf(name, sizeof(name), "%s.lock", p.path);
+    assert_true(store_lock_take(p.path, 0, NULL, &lock, NULL));
+    options = (struct sqlite_options){p.path, lock};
+    assert_true(sqlite_ops.open(&options, &b, NULL));
+    assert_true(sqlite_ops.probe(b, NULL));
+    assert_int_equal(unlink(name), 0);
+    assert_false(sqlite_ops.probe(b, &err));
+    assert_non_null(strstr(err.text, name));
+    assert_false(sqlite_ops.begin(b, NULL));
+    sqlite_ops.close(b);
+    assert_false(sqlite_ops.open(&options, &again, &err));
+    assert_int_equal(err.kind, ERR_UNAVAILABLE);
+    assert_null(again);
+    store_lock_release(lock);
+    place_remove(&p);
+}
+
 RUN_TESTS(T(files_are_private_whatever_the_umask),
           T(a_name_that_means_something_to_sqlite_is_a_file_all_the_same),
           T(a_store_whose_files_were_taken_away_stores_nothing_in_them),
           T(a_probe_reads_and_sees_missing_files),
-          T(a_missing_directory_is_made_and_an_impossible_one_is_an_error))
+          T(a_missing_directory_is_made_and_an_impossible_one_is_an_error),
+          T(a_store_whose_lock_file_is_gone_writes_nothing_more))

@@ -53,7 +53,6 @@ static void assert_refused(struct place *p, const char *why)
     struct err err = ERR_INIT;
     int n = 0;
 
-    p->sqlite.path = p->path;
     assert_false(sqlite_ops.open(&p->sqlite, &b, &err));
     assert_null(b);
     assert_int_equal(err.kind, ERR_INVALID);
@@ -250,7 +249,6 @@ TEST(a_store_that_lost_its_end_does_not_start)
     make_store(&p);
     assert_int_equal(truncate(p.path, 4096), 0);
     before = file_bytes(p.path, &n);
-    p.sqlite.path = p.path;
     options = (struct store_options){
         .ops = &sqlite_ops, .arg = &p.sqlite, .metrics = p.registry, .shard = p.shard};
     assert_false(store_new(&options, &s, &err));
@@ -273,7 +271,6 @@ TEST(a_store_without_its_tables_is_refused)
     place_make(&p);
     make_store(&p);
     run_sql(p.path, "DROP TABLE idempotency");
-    p.sqlite.path = p.path;
     assert_false(sqlite_ops.open(&p.sqlite, &b, &err));
     assert_null(b);
     assert_non_null(strstr(err.text, "idempotency"));
