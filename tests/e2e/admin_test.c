@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * `sidelight contacts delete` and `store backup`, through a running server and without one; contact.retention; the socket.
+ * `sidelight contacts delete` and `store backup`, through a running server and without one;
+ * contact.retention; the socket.
  */
 #include "tests/e2e/lib/disk.h"
 #include "tests/e2e/lib/json.h"

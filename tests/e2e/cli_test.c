@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The command line: what it prints, how it exits, and that two processes never share a store or a port. */
+/*
+ * The command line: what it prints, how it exits, and that two processes never share a store or a
+ * port.
+ */
 #include "tests/e2e/lib/client.h"
 
 #include <ctype.h>

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Steps of the wall clock, both ways: preload/clock.c in front of it. libh2o's timers go by it; nothing else may. */
+/*
+ * Steps of the wall clock, both ways: preload/clock.c in front of it. libh2o's timers go by it;
+ * nothing else may.
+ */
 #include "tests/e2e/lib/json.h"
 #include "tests/e2e/lib/page.h"
 #include "tests/e2e/lib/wire.h"
@@ -9,7 +12,10 @@
 #define HELLO "GET /health/liveness HTTP/1.1\r\nHost: localhost\r\n\r\n"
 #define LAGS "event_loop_lag_seconds_count"
 
-/* From now on the server's wall clock is that far off; renamed into place, so that no half of it is read. */
+/*
+ * From now on the server's wall clock is that far off; renamed into place, so that no half of it is
+ * read.
+ */
 static void set_clock(struct fixture *f, int seconds)
 {
     const char *fresh = in_dir(f, "clock.new");

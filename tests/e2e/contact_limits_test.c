@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* How often a client may write, who a client is, and what an Idempotency-Key and the honeypot do. */
+/*
+ * How often a client may write, who a client is, and what an Idempotency-Key and the honeypot do.
+ */
 #include "tests/e2e/lib/json.h"
 #include "tests/e2e/lib/page.h"
 

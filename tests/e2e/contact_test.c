@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The contact form, from the page to the stored row, and everything it says no to. Limits and keys are
- * contact_limits_test.c's, reading the messages contacts_test.c's.
+ * The contact form, from the page to the stored row, and everything it says no to. Limits and keys
+ * are contact_limits_test.c's, reading the messages contacts_test.c's.
  */
 #include "tests/e2e/lib/json.h"
 #include "tests/e2e/lib/page.h"

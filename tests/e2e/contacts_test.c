@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Reading what came in: `sidelight contacts list` and `export`, beside a running server and without one. */
+/*
+ * Reading what came in: `sidelight contacts list` and `export`, beside a running server and without
+ * one.
+ */
 #include "tests/e2e/lib/json.h"
 #include "tests/e2e/lib/load.h"
 #include "tests/e2e/lib/page.h"

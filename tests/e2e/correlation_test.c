@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The correlation ID: whose it is, and that it is on every answer, in every line and in the exemplars. */
+/*
+ * The correlation ID: whose it is, and that it is on every answer, in every line and in the
+ * exemplars.
+ */
 #include "tests/e2e/lib/json.h"
 #include "tests/e2e/lib/page.h"
 #include "tests/e2e/lib/wire.h"

@@ -2,8 +2,9 @@
 /*
  * SIGKILL under load, again and again: whatever was acknowledged is there at the end, once.
  *
- * CRASH_ROUNDS says how often (20). Clients number their messages. Half of them carry an Idempotency-Key and are sent again
- * until they are acknowledged; the others are sent once and may be lost when nobody said they were stored.
+ * CRASH_ROUNDS says how often (20). Clients number their messages. Half of them carry an
+ * Idempotency-Key and are sent again until they are acknowledged; the others are sent once and may
+ * be lost when nobody said they were stored.
  */
 #include "tests/e2e/lib/client.h"
 #include "tests/e2e/lib/wire.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Requests that two parsers could read differently, or that are too large: refused, closed, counted by reason; and nothing
- * gets lost in the books. Limits have a file of their own, limits_test.c.
+ * Requests that two parsers could read differently, or that are too large: refused, closed, counted
+ * by reason; and nothing gets lost in the books. Limits have a file of their own, limits_test.c.
  */
 #include "tests/e2e/lib/page.h"
 #include "tests/e2e/lib/wire.h"

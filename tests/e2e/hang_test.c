@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A disk that hangs, and a lock that is gone: the store is out of service without an error of a sync. What a failing disk does is
- * store_test.c's.
+ * A disk that hangs, and a lock that is gone: the store is out of service without an error of a
+ * sync. What a failing disk does is store_test.c's.
  */
 #include "tests/e2e/lib/disk.h"
 #include "tests/e2e/lib/json.h"
@@ -30,8 +30,8 @@ static struct wire *submit(struct server *s, const char *key)
 }
 
 /*
- * A server that will be ended by force. To ThreadSanitizer a thread that has ended and was not joined by then is a leak; here it
- * is none.
+ * A server that will be ended by force. To ThreadSanitizer a thread that has ended and was not
+ * joined by then is a leak; here it is none.
  */
 static struct server *start_to_be_forced(struct fixture *f, const char *const *sets)
 {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The four health routes: their shapes, and that what they say is measured. Outages are store_test.c's, drains drain_test.c's. */
+/*
+ * The four health routes: their shapes, and that what they say is measured. Outages are
+ * store_test.c's, drains drain_test.c's.
+ */
 #include "tests/e2e/lib/json.h"
 #include "tests/e2e/lib/page.h"
 

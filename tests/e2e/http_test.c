@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The public port as an HTTP server: routes, methods, what every answer carries, connections. Malformed requests
- * are framing_test.c's.
+ * The public port as an HTTP server: routes, methods, what every answer carries, connections.
+ * Malformed requests are framing_test.c's.
  */
 #include "tests/e2e/lib/client.h"
 #include "tests/e2e/lib/json.h"

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Where the log goes and can't: a reader that stalls or leaves, a full disk, no stdout at all. Requests never notice. */
+/*
+ * Where the log goes and can't: a reader that stalls or leaves, a full disk, no stdout at all.
+ * Requests never notice.
+ */
 #include "tests/e2e/lib/json.h"
 #include "tests/e2e/lib/page.h"
 #include "tests/e2e/lib/wire.h"
@@ -69,7 +72,10 @@ static struct piped *start_piped(struct fixture *f, const char *const *sets)
     return p;
 }
 
-/* Requests that fill every buffer on the way: a ring of 256 KiB and the pipe, at about 300 bytes a line. */
+/*
+ * Requests that fill every buffer on the way: a ring of 256 KiB and the pipe, at about 300 bytes a
+ * line.
+ */
 static void ask_many(struct fixture *f, struct server *s, int n)
 {
     struct wire *w = wire_to(s);

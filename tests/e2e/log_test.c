@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The log: a line a request, whatever the client sends; nothing personal in it; and never a reason to wait. */
+/*
+ * The log: a line a request, whatever the client sends; nothing personal in it; and never a reason
+ * to wait.
+ */
 #include "tests/e2e/lib/json.h"
 #include "tests/e2e/lib/page.h"
 #include "tests/e2e/lib/wire.h"

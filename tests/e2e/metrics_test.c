@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The metrics page as a scraper gets it: formats, negotiation, filters, what stands there from the start. What it promises
- * while workers write is scrape_test.c's, objectives are slo_test.c's.
+ * The metrics page as a scraper gets it: formats, negotiation, filters, what stands there from the
+ * start. What it promises while workers write is scrape_test.c's, objectives are slo_test.c's.
  */
 #include "tests/e2e/lib/page.h"
 #include "tests/e2e/lib/wire.h"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Requests as few clients send them: thousands at once without reading, in two writes, with fields twice. And the commands
- * where their input or output is odd: hosts that need brackets, messages that drive terminals, a full disk behind stdout.
+ * Requests as few clients send them: thousands at once without reading, in two writes, with fields
+ * twice. And the commands where their input or output is odd: hosts that need brackets, messages
+ * that drive terminals, a full disk behind stdout.
  */
 #include "tests/e2e/lib/client.h"
 #include "tests/e2e/lib/page.h"
@@ -119,7 +120,10 @@ static void await_sweep(struct server *s)
     EVENTUALLY(metric_sum(s, "event_loop_lag_seconds_count") > before);
 }
 
-/* As Python's http.client does. A sweep once took bytes of earlier requests for one that never ends. */
+/*
+ * As Python's http.client does. A sweep once took bytes of earlier requests for one that never
+ * ends.
+ */
 TEST(kept_connections_that_send_head_and_body_apart_are_not_cut)
 {
     enum { CONNECTIONS = 4, ROUNDS = 750, LENGTH = 2000 };

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* SIGHUP: live keys take effect without a lost request, broken files change nothing, the rest asks for a restart. */
+/*
+ * SIGHUP: live keys take effect without a lost request, broken files change nothing, the rest asks
+ * for a restart.
+ */
 #include "tests/e2e/lib/json.h"
 #include "tests/e2e/lib/load.h"
 #include "tests/e2e/lib/page.h"

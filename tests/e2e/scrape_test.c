@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the page promises while workers write: counters never fall, buckets rise with `le`, a count is its +Inf bucket, pages
- * are whole; and when nothing happens, two pages are the same line by line.
+ * What the page promises while workers write: counters never fall, buckets rise with `le`, a count
+ * is its +Inf bucket, pages are whole; and when nothing happens, two pages are the same line by
+ * line.
  */
 #include "tests/e2e/lib/load.h"
 #include "tests/e2e/lib/page.h"
@@ -59,7 +60,10 @@ static bool is_counting(const char *key)
            ends_in(key, n, "_sum");
 }
 
-/* Series come in a stable order and never go away, so `now` holds those of `before` in the same order. */
+/*
+ * Series come in a stable order and never go away, so `now` holds those of `before` in the same
+ * order.
+ */
 static void assert_never_falls(const struct samples *before, const struct samples *now)
 {
     size_t k = 0;

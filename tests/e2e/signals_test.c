@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Signals at bad moments, and starts in bad surroundings: while it waits, fails or ends, with few descriptors, with a
- * configuration that is no file. What a drain does is drain_test.c's.
+ * Signals at bad moments, and starts in bad surroundings: while it waits, fails or ends, with few
+ * descriptors, with a configuration that is no file. What a drain does is drain_test.c's.
  */
 #include "tests/e2e/lib/client.h"
 #include "tests/e2e/lib/wire.h"

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What each outcome of a request does to the objectives: the table of docs/metrics.md, row by row, on a running server. */
+/*
+ * What each outcome of a request does to the objectives: the table of docs/metrics.md, row by row,
+ * on a running server.
+ */
 #include "tests/e2e/lib/disk.h"
 #include "tests/e2e/lib/page.h"
 #include "tests/e2e/lib/wire.h"

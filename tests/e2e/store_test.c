@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The store under a running server: when the disk fails or stalls, when others hold the file, when too much waits. What a
- * SIGKILL does is crash_test.c's.
+ * The store under a running server: when the disk fails or stalls, when others hold the file, when
+ * too much waits. What a SIGKILL does is crash_test.c's.
  */
 #include "tests/e2e/lib/disk.h"
 #include "tests/e2e/lib/json.h"

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Connections: how they are spread over the workers, and what happens at the cap and without descriptors. */
+/*
+ * Connections: how they are spread over the workers, and what happens at the cap and without
+ * descriptors.
+ */
 #include "tests/e2e/lib/json.h"
 #include "tests/e2e/lib/page.h"
 #include "tests/e2e/lib/wire.h"
@@ -117,7 +120,10 @@ TEST(without_descriptors_accepting_pauses_and_recovers)
     uint64_t began = clock_mono_ns();
     double errors;
 
-    /* The cap was set below the limit at the start, so the limit must be lowered under the server's feet. */
+    /*
+     * The cap was set below the limit at the start, so the limit must be lowered under the server's
+     * feet.
+     */
     assert_int_equal(prlimit(s->pid, RLIMIT_NOFILE, &(struct rlimit){limit, limit}, NULL), 0);
     for (int i = 0; i < N; i++)
         assert_true(wire_connect(&w[i], s->public_port));

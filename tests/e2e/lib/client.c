@@ -2,6 +2,8 @@
 /* libcurl, plainly: one easy handle and one connection a request. */
 #include "tests/e2e/lib/client.h"
 
+#include "tests/e2e/lib/netns.h"
+
 #include <curl/curl.h>
 #include <stdlib.h>
 
@@ -48,11 +50,19 @@ static struct curl_slist *set_headers(CURL *curl, const struct ask *ask)
     return headers;
 }
 
+static curl_socket_t open_socket(void *arg, UNUSED curlsocktype purpose, struct curl_sockaddr *a)
+{
+    const struct ask *ask = arg;
+
+    return netns_socket(ask->netns, a->family, a->socktype, a->protocol);
+}
+
 static void set_up(CURL *curl, unsigned port, const struct ask *ask)
 {
+    const char *host = ask->host != NULL ? ask->host : "127.0.0.1";
     char url[4096];
 
-    (void)snprintf(url, sizeof(url), "http://127.0.0.1:%u%s", port, ask->path);
+    (void)snprintf(url, sizeof(url), "http://%s:%u%s", host, port, ask->path);
     SET(CURLOPT_URL, url);
     SET(CURLOPT_PATH_AS_IS, 1L);
     SET(CURLOPT_NOSIGNAL, 1L);
@@ -75,6 +85,8 @@ enum sent ask_port(unsigned port, const struct ask *ask, struct reply *ret)
 
     MUST(curl != NULL);
     set_up(curl, port, ask);
+    SET(CURLOPT_OPENSOCKETFUNCTION, open_socket);
+    SET(CURLOPT_OPENSOCKETDATA, ask);
     headers = set_headers(curl, ask);
     SET(CURLOPT_HEADERFUNCTION, take_head);
     SET(CURLOPT_HEADERDATA, &head);

@@ -14,6 +14,8 @@ struct ask {
     const char *const *headers; /* "Name: value" each, ends in NULL; may be NULL */
     const char *body;           /* NULL: none */
     const char *source;         /* local address to come from, or NULL */
+    const char *host;           /* an IPv4 address; NULL: 127.0.0.1 */
+    const char *netns;          /* namespace to ask from (netns.h); NULL: ours */
     bool gzip;                  /* Accept-Encoding: gzip, decoded */
 };
 #define HEADERS(...) ((const char *const[]){__VA_ARGS__, NULL})

@@ -38,11 +38,9 @@ static void release(void *arg)
     disk_fail(arg, false);
 }
 
-struct server *server_start_on_disk(struct fixture *f, const char *const *sets)
+const char *disk_library(struct fixture *f)
 {
-    const char *library = in_dir(f, "sync.so"), *asan = environment("ASAN_OPTIONS");
-    const char **env = keep(f, 4 * sizeof(*env));
-    struct server *s;
+    const char *library = in_dir(f, "sync.so");
 
     assert_int_equal(run(f,
                          ARGS("cc", "-shared", "-fPIC", "-O1", "-D_GNU_SOURCE", "-o", library,
@@ -50,7 +48,16 @@ struct server *server_start_on_disk(struct fixture *f, const char *const *sets)
                          NULL)
                          ->status,
                      0);
-    env[0] = textf(f, "LD_PRELOAD=%s", library);
+    return library;
+}
+
+struct server *server_start_on_disk(struct fixture *f, const char *const *sets)
+{
+    const char *asan = environment("ASAN_OPTIONS");
+    const char **env = keep(f, 4 * sizeof(*env));
+    struct server *s;
+
+    env[0] = textf(f, "LD_PRELOAD=%s", disk_library(f));
     env[1] = textf(f, "SYNC_CONTROL=%s", fixture_dir(f));
     /* The library must come before the sanitizer's, which complains about that. */
     env[2] = textf(f, "ASAN_OPTIONS=%s%sverify_asan_link_order=0", asan != NULL ? asan : "",

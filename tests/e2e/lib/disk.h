@@ -7,6 +7,8 @@
 
 /* Starts a server on such a disk; both switches are off. */
 struct server *server_start_on_disk(struct fixture *f, const char *const *sets);
+/* For those who start one by other means: what to preload, with SYNC_CONTROL set to the test's directory. */
+const char *disk_library(struct fixture *f);
 void disk_hold(struct fixture *f, bool on); /* syncs wait */
 bool disk_waits(struct fixture *f);         /* a sync has come to wait */
 void disk_fail(struct fixture *f, bool on); /* syncs return EIO */

@@ -2,6 +2,8 @@
 /* fork and exec, with care for what a child may do before exec. */
 #include "tests/e2e/lib/process.h"
 
+#include "tests/e2e/lib/netns.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -48,6 +50,8 @@ static void child(const struct process_options *opt, pid_t parent)
     (void)signal(SIGPIPE, SIG_DFL);
     if (opt->max_files > 0)
         (void)setrlimit(RLIMIT_NOFILE, &files);
+    if (opt->netns != NULL)
+        MUST(netns_enter(opt->netns));
     for (size_t i = 0; opt->env != NULL && opt->env[i] != NULL; i++)
         (void)putenv(variable(opt->env[i])); /* NOLINT(concurrency-mt-unsafe): alone in the child */
     (void)execvp(opt->argv[0], argv.out);

@@ -19,6 +19,7 @@ struct process_options {
     const char *const *env;  /* NAME=VALUE on top of ours, ends in NULL; may be NULL */
     int in, out, err;        /* descriptors, PROCESS_CLOSED or PROCESS_INHERITED */
     unsigned max_files;      /* RLIMIT_NOFILE; 0: as it is */
+    const char *netns;       /* namespace to run in (netns.h); NULL: ours */
 };
 
 pid_t process_start(const struct process_options *opt);

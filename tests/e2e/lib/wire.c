@@ -2,6 +2,9 @@
 /* Sockets and a small reader of answers. */
 #include "tests/e2e/lib/wire.h"
 
+#include "tests/e2e/lib/netns.h"
+
+#include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -11,11 +14,15 @@
 
 bool wire_connect(struct wire *w, unsigned port)
 {
-    struct sockaddr_in to = {.sin_family = AF_INET,
-                             .sin_port = htons((uint16_t)port),
-                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    return wire_connect_in(w, NULL, "127.0.0.1", port);
+}
 
-    *w = (struct wire){.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+bool wire_connect_in(struct wire *w, const char *netns, const char *host, unsigned port)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+
+    MUST(inet_pton(AF_INET, host, &to.sin_addr) == 1);
+    *w = (struct wire){.fd = netns_socket(netns, AF_INET, SOCK_STREAM, 0)};
     MUST(w->fd >= 0);
     if (connect(w->fd, (struct sockaddr *)&to, sizeof(to)) == 0)
         return true;

@@ -24,6 +24,8 @@ enum got {
 
 /* Any thread; these never fail a test. */
 MUST_CHECK bool wire_connect(struct wire *w, unsigned port);
+/* From a namespace (netns.h; NULL: ours) to an IPv4 address. */
+MUST_CHECK bool wire_connect_in(struct wire *w, const char *netns, const char *host, unsigned port);
 void wire_close(struct wire *w);
 /* Reads while it can't write, so that neither side is stuck. False when the connection broke. */
 bool wire_write(struct wire *w, const char *data, size_t n);
