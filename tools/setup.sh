@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Installs the packages that building, or building and testing, needs: only those that are missing, and it says which.
 # What a package brings as a service is neither started now nor at the next boot.
-# usage: setup.sh build|test
+# usage: setup.sh build|stack|test
 #        setup.sh --install PACKAGE...      (as root: what the above runs by sudo)
 set -eu
 
@@ -12,12 +12,18 @@ BUILD='
 	gcc=cmd:cc  make=cmd:make  libc6-dev=hdr:stdio.h
 	libh2o-evloop-dev=hdr:h2o.h  libssl-dev=hdr:openssl/ssl.h  libyaml-dev=hdr:yaml.h
 	libcjson-dev=hdr:cjson/cJSON.h  libsqlite3-dev=hdr:sqlite3.h  libsodium-dev=hdr:sodium.h  zlib1g-dev=hdr:zlib.h'
+STACK='
+	caddy=cmd:caddy  prometheus=cmd:prometheus  prometheus-alertmanager=cmd:prometheus-alertmanager
+	prometheus-blackbox-exporter=cmd:prometheus-blackbox-exporter
+	iproute2=cmd:ip  dnsmasq-base=cmd:dnsmasq  socat=cmd:socat  curl=cmd:curl'
 TEST='
 	libcmocka-dev=hdr:cmocka.h  libcurl4-openssl-dev=hdr:curl/curl.h
-	prometheus=cmd:promtool  python3-prometheus-client=py:prometheus_client
+	python3-prometheus-client=py:prometheus_client  python3-yaml=py:yaml  python3-jsonschema=py:jsonschema
+	python3-aiosmtpd=py:aiosmtpd  docker-compose=cmd:docker-compose
 	clang=cmd:clang  clang-format=cmd:clang-format  clang-tidy=cmd:clang-tidy  libclang-rt-14-dev=lib:fuzzer
-	strace=cmd:strace  curl=cmd:curl'
+	strace=cmd:strace'
 POLICY=/usr/sbin/policy-rc.d
+PATH="$PATH:/usr/sbin:/sbin"    # where an ordinary user's dnsmasq and ip are
 
 say() { echo "setup: $*" >&2; }
 die() { say "$*"; exit 1; }
@@ -102,7 +108,7 @@ tidy_up() {
 }
 
 install() {
-	export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 PATH="$PATH:/usr/sbin:/sbin"
+	export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1
 	ours='' tmp=$(mktemp -d)
 	trap tidy_up EXIT
 	trap 'exit 130' INT
@@ -122,9 +128,10 @@ install() {
 
 case "${1-}" in
 build) rows=$BUILD ;;
-test) rows="$BUILD $TEST" ;;
+stack) rows="$BUILD $STACK" ;;
+test) rows="$BUILD $STACK $TEST" ;;
 --install) shift; install "$@"; exit 0 ;;
-*) die "usage: setup.sh build|test" ;;
+*) die "usage: setup.sh build|stack|test" ;;
 esac
 
 packages=$(missing $rows | paste -sd' ')
