@@ -50,12 +50,14 @@ LD      = $(CC) $(HARD) $(CFLAGS) -pthread $(LINK) $(LDFLAGS)
 
 SRC    := $(sort $(wildcard src/*/*.c))
 OBJ    := $(SRC:src/%.c=$(B)/%.o)
-UNIT   := $(patsubst tests/%.c,$(B)/%,$(sort $(shell find tests/unit -name '*_test.c')))
+UNIT   := $(patsubst tests/%.c,$(B)/%,$(sort $(shell find tests/unit -name '*_test.c' 2>/dev/null)))
 E2E    := $(patsubst tests/%.c,$(B)/%,$(sort $(wildcard tests/e2e/*_test.c)))
 E2ELIB := $(patsubst tests/%.c,$(B)/%.o,$(sort $(wildcard tests/e2e/lib/*.c)))
+STACK  := $(patsubst tests/%.c,$(B)/%,$(sort $(wildcard tests/stack/*_test.c)))
+STKLIB := $(patsubst tests/%.c,$(B)/%.o,$(sort $(wildcard tests/stack/lib/*.c)))
 FUZZ   := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(sort $(wildcard tests/fuzz/*_fuzz.c)))
 CODE    = $(shell find src tests -name '*.[ch]')
-HDR    := $(sort $(shell find src tests -name '*.h'))
+HDR    := $(sort $(shell find src tests -name '*.h' 2>/dev/null))
 
 all: $(B)/$(APP) $(if $(filter dev,$(VARIANT)),build/$(APP))  ## build the server: build/sidelight
 
@@ -63,6 +65,14 @@ run:                          ## install what building needs, build, serve in th
 	$(Q)$(SETUP) build
 	$(SUB) all
 	$(Q)./build/$(APP)
+
+stack:                        ## the whole path here, without Docker: Caddy, Prometheus, Alertmanager around the server
+	$(Q)$(SETUP) stack
+	$(SUB) all
+	$(Q)tools/stack.sh
+
+secrets:                      ## make ./secrets for compose.yaml from .env; prints a new password once
+	$(Q)tools/secrets.sh
 
 setup:                        ## install the packages that building and testing need
 	$(Q)$(SETUP) test
@@ -109,9 +119,14 @@ $(B)/unit/%.o: tests/unit/%.c $(B)/flags
 $(B)/e2e/%.o: tests/e2e/%.c $(B)/flags
 	@mkdir -p $(@D) && echo '  CC    $@'
 	$(Q)$(COMPILE) -I. -o $@ $<
+$(B)/stack/%.o: tests/stack/%.c $(B)/flags
+	@mkdir -p $(@D) && echo '  CC    $@'
+	$(Q)$(COMPILE) -I. -o $@ $<
 $(UNIT): %: %.o $(B)/lib$(APP).a
 	$(Q)$(LD) -o $@ $^ -lcmocka $(LIBS) $(LDLIBS)
 $(E2E): %: %.o $(E2ELIB) $(B)/lib$(APP).a $(B)/$(APP)
+	$(Q)$(LD) -o $@ $(filter-out %/$(APP),$^) -lcmocka -lcurl $(LIBS) $(LDLIBS)
+$(STACK): %: %.o $(STKLIB) $(E2ELIB) $(B)/lib$(APP).a $(B)/$(APP)
 	$(Q)$(LD) -o $@ $(filter-out %/$(APP),$^) -lcmocka -lcurl $(LIBS) $(LDLIBS)
 .SECONDARY:
 
@@ -133,12 +148,16 @@ unit-suite: $(UNIT)
 	$(if $(UNIT),,$(error no unit tests found))$(Q)$(RUN_TESTS) $(UNIT)
 e2e-suite: $(E2E)
 	$(if $(E2E),,$(error no end-to-end tests found))$(Q)$(RUN_TESTS) $(E2E)
-suite: $(UNIT) $(E2E)
-	$(if $(UNIT),,$(error no unit tests found))$(Q)$(RUN_TESTS) $(UNIT) $(E2E)
+# The path around the server, with the server as it ships: other variants would test the same Caddy again.
+stack-suite: $(STACK)
+	$(if $(STACK),,$(error no tests of the stack found))$(Q)$(RUN_TESTS) $(STACK)
+SUITE := $(if $(filter dev,$(VARIANT)),$(STACK)) $(UNIT) $(E2E)
+suite: $(SUITE)
+	$(if $(UNIT),,$(error no unit tests found))$(Q)$(RUN_TESTS) $(SUITE)
 
-unit e2e:                     ## run only the unit / the end-to-end tests
+unit e2e stack-test:          ## run only the unit / the end-to-end tests / those of the path around it
 	$(Q)$(SETUP) test
-	$(SUB) $@-suite
+	$(SUB) $(@:-test=)-suite
 
 test:                         ## install what testing needs, build, run every test
 	$(Q)$(SETUP) test
@@ -159,6 +178,9 @@ crash:                        ## kill -9 the server 1,000 times under load; no a
 	$(SUB) crash-suite
 crash-suite: $(B)/e2e/crash_test
 	$(Q)CRASH_ROUNDS=$${CRASH_ROUNDS:-1000} TEST_TIMEOUT=$${TEST_TIMEOUT:-7200} $(RUN_TESTS) $<
+
+compose-test:                 ## build and run compose.yaml, where a Docker engine answers
+	$(Q)tools/compose-test.sh
 
 # --- fuzzing ---
 
@@ -194,7 +216,8 @@ lint:                         ## every static check below
 	$(Q)$(SETUP) test
 	$(SUB) -k --output-sync=target lint-gates
 	@echo 'lint: ok'
-lint-gates: format-check headers layers banned length scripts docs-check tests-check tidy lint-faults
+lint-gates: format-check headers layers banned length scripts docs-check tests-check tidy lint-faults \
+            caddy-check rules-check alerting-check dashboards-check compose-check
 
 format:                       ## rewrite the code in the house style
 	$(Q)$(CLANG_FORMAT) -i $(CODE)
@@ -216,7 +239,7 @@ length:                       ## fail on files over 600 lines
 scripts:                      ## fail if a shell script does not parse (or shellcheck, if there, complains)
 	$(Q)tools/check-scripts.sh
 docs-check:                   ## fail if a key, metric or route is undocumented, or one is documented that is none
-	$(Q)tools/check-docs.sh && tools/check-rules.sh
+	$(Q)tools/check-docs.sh && tools/check-rules.py && tools/check-runbook.sh
 tests-check:                  ## fail if a TEST is not in its RUN_TESTS list
 	$(Q)tools/check-tests.sh
 tidy: $(SRC:src/%.c=build/tidy/%.ok)  ## clang-tidy, one file at a time (14 mixes up va_lists of several)
@@ -225,8 +248,20 @@ build/tidy/%.ok: src/%.c .clang-tidy
 	$(Q)$(CC) $(DEFS) -MM -MP -MT $@ -MF $(@:.ok=.d) $<
 	$(Q)clang-tidy --quiet $< -- $(DEFS) $(STAMPED) -std=c11 > $(@:.ok=.log) 2>&1 && touch $@ || \
 	 { grep -v 'warnings\? generated' $(@:.ok=.log); exit 1; }
-lint-faults:                  ## fail if a check no longer sees a fault planted for it
-	$(Q)tests/lint/faults.sh
+caddy-check:                  ## fail if the Caddyfile is not for both Caddys
+	$(Q)tools/check-caddy.sh
+rules-check:                  ## check the recording and alerting rules and run their tests
+	$(Q)tools/check-slo-rules.sh
+rules-mutate:                 ## change each threshold, window and guard of the rules in turn: their tests must notice
+	$(Q)tests/rules/mutate.py
+alerting-check:               ## fail if Prometheus or Alertmanager refuse their files, or an alert goes astray
+	$(Q)tools/check-alerting.sh
+dashboards-check:             ## fail if a dashboard is not what grafana/generate.py makes, or would not work
+	$(Q)tools/check-dashboards.py
+compose-check: $(B)/$(APP)    ## fail if compose.yaml, Dockerfile and the files they mount disagree
+	$(Q)tools/check-compose.py
+lint-faults: $(B)/$(APP)      ## fail if a check no longer sees a fault planted for it
+	$(Q)tests/lint/faults.sh && tests/lint/dashboard-faults.sh && tests/lint/compose-faults.sh
 
 check:                        ## lint, test, asan, tsan, fuzz-regress, in this order
 	$(SUB) lint
@@ -248,7 +283,8 @@ clean:                        ## remove everything built
 help:                         ## show this list
 	@awk -F ':.*## ' '/^[a-z][a-z0-9 -]*:.*##/ { sub(/:.*/, "", $$1); printf "  %-14s %s\n", $$1, $$2 }' Makefile
 
-.PHONY: all run setup unit e2e test asan tsan coverage crash fuzz fuzz-regress format format-check headers \
+.PHONY: all run stack secrets setup unit e2e test compose-test caddy-check rules-check rules-mutate alerting-check \
+        dashboards-check compose-check asan tsan coverage crash fuzz fuzz-regress format format-check headers \
         layers banned length scripts docs-check tests-check tidy lint lint-gates lint-faults check install clean help \
-        unit-suite e2e-suite suite crash-suite fuzz-targets FORCE
+        stack-test unit-suite e2e-suite stack-suite suite crash-suite fuzz-targets FORCE
 -include $(shell find $(B) build/fuzz build/headers build/tidy -name '*.d' 2>/dev/null)
