@@ -13,7 +13,7 @@ bad=0 n=0
 copy() {
 	rm -rf "$tmp/tree" && mkdir -p "$tmp/tree/src/metrics" "$tmp/tree/docs"
 	cp -r tools grafana prometheus "$tmp/tree"
-	cp src/metrics/metrics.def "$tmp/tree/src/metrics"
+	cp src/metrics/metrics.def src/metrics/table.c "$tmp/tree/src/metrics"
 	cp docs/operations.md "$tmp/tree/docs"
 	for f in slo-rules.yml compose.yaml; do [ ! -e $f ] || cp $f "$tmp/tree"; done
 }
@@ -61,6 +61,7 @@ check || { echo "dashboard-faults: the check fails on the dashboards as they are
 # --- the files and their generator
 board sidelight-slo 'b["refresh"] = "1m"'          'sidelight-slo.json: not what grafana/generate.py makes'
 text grafana/boards.py "s/'Answered', 'reqps'/'Answered', 'short'/" 'sidelight-traffic.json: not what grafana/generate.py makes'
+text grafana/boards.py "s/'2.5', '4.0'/'2.5', '3.0'/" 'sidelight-browser.json: not what grafana/generate.py makes'
 text grafana/boards.py 's/TRAFFIC, SLO, PROCESS/TRAFFIC, PROCESS/'  'sidelight-slo.json: of no board in grafana/boards.py'
 
 # --- a board
@@ -113,6 +114,8 @@ board sidelight-slo 'd("Burn rate")["thresholds"]["steps"][2]["value"] = None' '
 board sidelight-traffic 'p("Quantiles")["options"]["legend"]["showLegend"] = False' 'hides its legend'
 board sidelight-traffic 'p("Requests by status")["fieldConfig"]["overrides"][-1]["properties"][0]["value"]["fixedColor"] = "green"' \
 	'5xx is green'
+board sidelight-browser 'p("LCP ratings")["fieldConfig"]["overrides"][-1]["properties"][0]["value"]["fixedColor"] = "yellow"' \
+	'poor is yellow'
 board sidelight-slo 'p("Kept")["fieldConfig"]["overrides"] = p("Events by outcome")["fieldConfig"]["overrides"]' \
 	'a fixed colour hides the thresholds'
 board sidelight-traffic 'p("Connections")["fieldConfig"]["overrides"] = []' 'errors must be red'
@@ -123,6 +126,10 @@ board sidelight-traffic 'q("Requests by endpoint")["legendFormat"] = "{{status}}
 board sidelight-traffic 'q("Age of the replicas")["legendFormat"] = "{{worker}}"' 'the legend names worker'
 board sidelight-traffic 'q("Quantiles")["exemplar"] = False' 'exemplars must be on'
 board sidelight-process 'q("Commits")["exemplar"] = True' 'exemplars must be on exactly where'
+board sidelight-browser 'q("LCP by page")["exemplar"] = False' 'exemplars must be on'
+board sidelight-browser 'q("LCP ratings")["exemplar"] = True' 'exemplars must be on exactly where'
+board sidelight-browser 'v("page")["query"]["query"] = "label_values(rum_lcp_seconds_sum{job=\"$job\"}, path)"' \
+	'rum_lcp_seconds_sum has no label path'
 board sidelight-traffic 'q("Durations")["format"] = "time_series"' 'need the format heatmap'
 board sidelight-traffic 'q("Quantiles")["instant"] = True' 'either instant or range'
 board sidelight-traffic 'q("Quantiles").update(instant=True, range=False)' 'has no course over time'
@@ -146,6 +153,12 @@ query "histogram_quantile(0.9, sum by (endpoint) (rate(http_request_duration_sec
 query "histogram_quantile(0.9, sum by (le, endpoint) (rate(http_requests_total{$O}[\$__rate_interval])))" 'which is no bucket'
 query "sum by (le, endpoint) (rate(http_request_duration_seconds_bucket{$O}[\$__rate_interval]))" \
 	'buckets are for heatmaps and histogram_quantile'
+query "sum by (le, endpoint) (rate(http_request_duration_seconds_bucket{$O,le=\"1\"}[\$__rate_interval]))" \
+	'le must be = and one of +Inf 0.001 0.0025'
+query "sum by (endpoint) (rate(http_request_duration_seconds_bucket{$O,le=~\"1.0|2.5\"}[\$__rate_interval]))" 'le must be = and one of'
+query "histogram_quantile(0.9, sum by (endpoint) (rate(http_request_duration_seconds_bucket{$O,le=\"1.0\"}[\$__rate_interval])))" \
+	'which is no bucket'
+board sidelight-browser 'q("LCP ratings")["expr"] = q("LCP ratings")["expr"].replace("2.5", "2.4")' 'rum_lcp_seconds_bucket: le must be'
 query 'sum(rate(caddy_http_requests_total[$__rate_interval]))'                    'caddy_http_requests_total: of which job?'
 query "sum by (endpoint) (rate(http_requests_total{$O}[\$__rate_interval])"       'could not parse expression'
 query "sums by (endpoint) (rate(http_requests_total{$O}[\$__rate_interval]))"     'could not parse expression'
@@ -157,8 +170,8 @@ text src/metrics/metrics.def '/HTTP_REJECTED/,/LABELS/s/LABELS("reason")/LABELS(
 if [ -e slo-rules.yml ]; then
 	text slo-rules.yml 's/slo:error_budget_remaining:ratio/slo:budget_left:ratio/' 'no metric slo:error_budget_remaining:ratio'
 	text slo-rules.yml 's!/d/sidelight-slo!/d/sidelight-sli!'                    'a link to the dashboard sidelight-sli'
-	text slo-rules.yml 's!/d/sidelight-contact!/d/sidelight-slo!' \
-		'alert ContactReceived: the dashboard sidelight-slo shows none of'
+	text slo-rules.yml 's!/d/sidelight-traffic!/d/sidelight-contact!' \
+		'alert UntrustedForwarding: the dashboard sidelight-contact shows none of'
 	text docs/operations.md 's/^\(#* *\)ErrorBudgetBurn/\1Burn/'                 'a link to #errorbudgetburn, which is no heading'
 fi
 

@@ -29,7 +29,7 @@ void sink_stop(struct sink *s);
  */
 const char *sink_find(struct sink *s, const char *what, const char *const *parts);
 size_t sink_count(struct sink *s, const char *what, const char *const *parts);
-/* Of every group of alerts that a webhook told of, the end was told, too. */
+/* Of every group of alerts that a webhook told of, the end was told, too; but for the watchdog and what a slow machine sets off. */
 bool sink_settled(struct sink *s);
 /* Forgets what came so far. */
 void sink_clear(struct sink *s, const char *what);
