@@ -27,12 +27,11 @@ static int print_version(void)
 static int print_help(void)
 {
     struct buf out = BUF_INIT;
-    int status;
 
     cli_help(&out);
-    status = fputs(buf_cstr(&out), stdout) >= 0 ? 0 : 1;
+    (void)fputs(buf_cstr(&out), stdout); /* main looks at stdout */
     buf_release(&out);
-    return status;
+    return 0;
 }
 
 /*
@@ -84,7 +83,7 @@ int main(int argc, char **argv)
         return app_fail(EXIT_USAGE, &err);
     status = run(&cli);
     cli_release(&cli);
-    if (fflush(stdout) != 0 && status == 0)
+    if ((fflush(stdout) != 0 || ferror(stdout) != 0) && status == 0)
         status = app_fail(1, &(struct err){ERR_IO, "cannot write the output"});
     return status;
 }

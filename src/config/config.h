@@ -38,6 +38,8 @@ struct config_nets {
 #define CONFIG_TYPE_address char *
 #define CONFIG_TYPE_string char *
 #define CONFIG_TYPE_strings struct config_strings
+#define CONFIG_TYPE_origins struct config_strings
+#define CONFIG_TYPE_pages struct config_strings
 #define CONFIG_TYPE_nets struct config_nets
 #define CONFIG_TYPE_duration uint64_t
 #define CONFIG_TYPE_retention uint64_t

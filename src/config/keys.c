@@ -94,7 +94,7 @@ static void compare(struct slice name, struct slice whole, size_t *best, struct 
 struct slice key_nearest(const char *name)
 {
     struct slice wanted = slice_str(name), found = SLICE_NONE;
-    size_t best = EDITS_MAX + 1;
+    size_t best = (wanted.n + 1) / 2 <= EDITS_MAX ? (wanted.n + 1) / 2 : EDITS_MAX + 1;
 
     for (size_t i = 0; wanted.n <= NAME_MAX_LEN && i < ARRAY_LEN(keys); i++) {
         struct slice whole = slice_str(keys[i].name);

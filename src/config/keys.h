@@ -24,8 +24,8 @@ const struct key *key_find(const char *name); /* NULL when there is none */
 /* True for "contact", because there is "contact.rate". */
 bool key_is_section(const char *name);
 /*
- * The key or section that `name` was probably meant to be, at most two edits away; SLICE_NONE
- * without one.
+ * The key or section that `name` was probably meant to be: at most two edits away, and fewer than
+ * half its letters; SLICE_NONE without one.
  */
 struct slice key_nearest(const char *name);
 

@@ -22,7 +22,8 @@ struct kind {
     void (*release)(void *field);                /* NULL: nothing is owned */
 };
 
-extern const struct kind kind_address, kind_string, kind_strings, kind_nets;
+extern const struct kind kind_address, kind_string, kind_strings, kind_origins, kind_pages,
+    kind_nets;
 extern const struct kind kind_duration, kind_retention, kind_size, kind_count, kind_rate,
     kind_ratio;
 extern const struct kind kind_boolean, kind_level, kind_client_ip;

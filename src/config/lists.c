@@ -33,6 +33,15 @@ static bool host_form(struct slice text, char *ret, size_t *ret_n)
     return true;
 }
 
+static void add_string(struct config_strings *list, struct slice text)
+{
+    char *item = must_calloc(text.n + 1, 1);
+
+    memcpy(item, text.p, text.n);
+    list->items = must_realloc(list->items, (list->n + 1) * sizeof(*list->items));
+    list->items[list->n++] = item;
+}
+
 static bool read_strings(const struct key *key, struct slice text, void *field, struct err *err)
 {
     struct config_strings *list = field;
@@ -43,10 +52,35 @@ static bool read_strings(const struct key *key, struct slice text, void *field, 
         return false;
     if (!host_form(text, host, &n))
         return err_set(err, ERR_INVALID, "must be a host name or an IP address, without a port");
-    char *item = must_calloc(n + 1, 1);
-    memcpy(item, host, n);
-    list->items = must_realloc(list->items, (list->n + 1) * sizeof(*list->items));
-    list->items[list->n++] = item;
+    add_string(list, (struct slice){host, n});
+    return true;
+}
+
+static bool read_origins(const struct key *key, struct slice text, void *field, struct err *err)
+{
+    struct config_strings *list = field;
+
+    if (!check_room(key, list->n, err))
+        return false;
+    if (!text_is_origin(text))
+        return err_set(err, ERR_INVALID,
+                       "must be an origin as browsers send it, like https://example.com or "
+                       "http://localhost:3000: http or https, a host in lower case, a port only if "
+                       "it is not the scheme's own, and no path");
+    add_string(list, text);
+    return true;
+}
+
+static bool read_pages(const struct key *key, struct slice text, void *field, struct err *err)
+{
+    struct config_strings *list = field;
+
+    if (!check_room(key, list->n, err))
+        return false;
+    if (!text_is_page(text))
+        return err_set(err, ERR_INVALID,
+                       "must be a path like /blog or /blog/*, of at most 128 bytes");
+    add_string(list, text);
     return true;
 }
 
@@ -105,5 +139,9 @@ static void release_nets(void *field)
 
 const struct kind kind_strings = {true, sizeof(struct config_strings), read_strings, equal_strings,
                                   release_strings};
+const struct kind kind_origins = {true, sizeof(struct config_strings), read_origins, equal_strings,
+                                  release_strings};
+const struct kind kind_pages = {true, sizeof(struct config_strings), read_pages, equal_strings,
+                                release_strings};
 const struct kind kind_nets = {true, sizeof(struct config_nets), read_nets, equal_nets,
                                release_nets};

@@ -5,13 +5,13 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-static void fill_hosts(struct settings *s)
+static struct slice *slices_of(const struct config_strings *list)
 {
-    size_t n = s->config.hosts.n;
+    struct slice *slices = must_calloc(list->n > 0 ? list->n : 1, sizeof(*slices));
 
-    s->hosts = must_calloc(n > 0 ? n : 1, sizeof(*s->hosts));
-    for (size_t i = 0; i < n; i++)
-        s->hosts[i] = slice_str(s->config.hosts.items[i]);
+    for (size_t i = 0; i < list->n; i++)
+        slices[i] = slice_str(list->items[i]);
+    return slices;
 }
 
 static void fill_client_ip_header(struct settings *s)
@@ -33,7 +33,9 @@ struct settings *settings_new(struct config *c)
 
     s->config = *c;
     memset(c, 0, sizeof(*c));
-    fill_hosts(s);
+    s->hosts = slices_of(&own->hosts);
+    s->origins = slices_of(&own->cors_origins);
+    s->pages = slices_of(&own->rum_pages);
     fill_client_ip_header(s);
     s->http = (struct http_live){
         .hosts = s->hosts,
@@ -41,6 +43,8 @@ struct settings *settings_new(struct config *c)
         .trusted = own->trusted_proxies.items,
         .n_trusted = own->trusted_proxies.n,
         .client_ip_header = slice_str(s->client_ip_header),
+        .origins = s->origins,
+        .n_origins = own->cors_origins.n,
         .metrics_allow = own->metrics_allow.items,
         .n_metrics_allow = own->metrics_allow.n,
         .latency_threshold_ns = own->slo_latency_threshold,
@@ -52,6 +56,13 @@ struct settings *settings_new(struct config *c)
         .contact_redirect = slice_str(own->contact_redirect),
         .contact_rate = own->contact_rate,
         .contact_rate_total = own->contact_rate_total,
+        .rum_rate = own->rum_rate,
+        .rum_pages = s->pages,
+        .n_rum_pages = own->rum_pages.n,
+        .rum_public_read = own->rum_public_read,
+        .drills_enabled = own->drills_enabled,
+        .drills_allow = own->drills_allow.items,
+        .n_drills_allow = own->drills_allow.n,
     };
     atomic_store_explicit(&s->refs, 1, memory_order_relaxed);
     return s;
@@ -73,6 +84,8 @@ void settings_unref(struct settings *s)
         return;
     config_release(&s->config);
     free(s->hosts);
+    free(s->origins);
+    free(s->pages);
     free(s->client_ip_header);
     free(s);
 }

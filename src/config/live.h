@@ -14,6 +14,8 @@ struct settings {
     struct http_live http; /* http.app is &api */
     struct api_live api;
     struct slice *hosts;    /* behind http.hosts */
+    struct slice *origins;  /* behind http.origins */
+    struct slice *pages;    /* behind api.rum_pages */
     char *client_ip_header; /* behind http.client_ip_header, lower case */
     _Atomic size_t refs;
 };

@@ -87,9 +87,10 @@ static bool at_cap(struct acceptor *a)
 }
 
 /*
- * From here on the kernel drops SYN packets to the listener: whoever comes tries again a second later and is then
- * refused. A plain close would reset connections that were established between the last accept and it, with a
- * request already sent. Newer kernels allow this only with CAP_NET_ADMIN; false without it.
+ * From here on the kernel drops SYN packets to the listener: whoever comes tries again a second
+ * later and is then refused. A plain close would reset connections that were established between
+ * the last accept and it, with a request already sent. Newer kernels allow this only with
+ * CAP_NET_ADMIN; false without it.
  */
 static bool turn_away(int fd)
 {
@@ -106,8 +107,8 @@ static bool turn_away(int fd)
 }
 
 /*
- * Takes what waits, then the handshakes under way. Without the filter new ones never end, so what waits must do:
- * the time between the last accept and the close is all that can be lost.
+ * Takes what waits, then the handshakes under way. Without the filter new ones never end, so what
+ * waits must do: the time between the last accept and the close is all that can be lost.
  */
 static void close_listener(struct acceptor *a)
 {

@@ -5,6 +5,8 @@
  * logger that ends every request.
  */
 #include "http/bridge.h"
+
+#include "base/clock.h"
 #include "http/guard.h"
 #include "http/loop.h"
 
@@ -182,6 +184,15 @@ void request_suspend(struct request *rq, struct pending *p, resume_fn *fn)
     *p = (struct pending){.kind = LOOP_RESUME, .loop = rq->loop, .rq = rq, .fn = fn};
     rq->pending = p;
     l->n_suspended++;
+}
+
+void request_delay(struct request *rq, struct pending *p, unsigned ms, resume_fn *fn)
+{
+    struct evloop *l = CONTAINER_OF(rq->loop, struct evloop, base);
+
+    MUST(ms > 0 && ms <= DELAY_MAX_MS);
+    request_suspend(rq, p, fn);
+    delays_add(&l->delays, clock_mono_ns() + ms * NS_PER_MS, p);
 }
 
 /*

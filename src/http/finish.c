@@ -15,8 +15,8 @@ static void count_slos(const struct request *rq,
 }
 
 /*
- * A refused request counts by its reason only; if it was meant for a route with SLOs, they exclude
- * it.
+ * A refused request counts by its reason only; if it was meant for a route with SLOs that is open
+ * to it, they exclude it.
  */
 static void count_refused(struct request *rq)
 {
@@ -26,11 +26,24 @@ static void count_refused(struct request *rq)
         e != NULL && rq->head.method < HTTP_METHODS ? e->by_method[rq->head.method] : NULL;
 
     metric_add(rq->loop->shard, s->metrics->rejected[rq->refusal], 1);
-    if (route == NULL)
+    if (route == NULL || !route_open(route, rq, s->ctx))
         return;
     count_slos(rq, route, &(struct slo_event){.status = rq->status, .refused = true});
     if (rq->refusal == REFUSED_BODY_TOO_LARGE && route->too_large != NULL)
         route->too_large(rq, s->ctx);
+}
+
+/* For the status page; what is remembered has no route but its template. */
+static void remember_error(const struct request *rq, unsigned status, uint64_t duration)
+{
+    if (status >= 500 && rq->loop->recent != NULL)
+        recent_put(rq->loop->recent,
+                   &(struct recent_error){.ended_ms = rq->start_ms + duration / NS_PER_MS,
+                                          .duration_ns = duration,
+                                          .endpoint = rq->endpoint->label,
+                                          .status = status,
+                                          .method = rq->head.method,
+                                          .id = rq->correlation_id});
 }
 
 static void count_served(struct request *rq, unsigned status, uint64_t duration, uint64_t bytes_out)
@@ -49,8 +62,10 @@ static void count_served(struct request *rq, unsigned status, uint64_t duration,
                    (struct exemplar_ids){rq->correlation_id, rq->trace_id}, rq->start_ms);
     histogram_observe(shard, m->request_size, bounds_size, N_BOUNDS_SIZE, rq->body.n);
     histogram_observe(shard, m->response_size, bounds_size, N_BOUNDS_SIZE, bytes_out);
-    if (status >= 400)
+    if (status >= 400) {
         metric_add(shard, em->errors[status >= 500], 1);
+        remember_error(rq, status, duration);
+    }
     if (rq->route != NULL && rq->route->slos != 0 && method != HTTP_OPTIONS)
         count_slos(rq, rq->route,
                    &(struct slo_event){.status = status,

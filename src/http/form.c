@@ -79,6 +79,7 @@ static enum form_verdict read_fields(struct slice body, struct form *f, const ch
 {
     char *dst = f->text;
 
+    _Static_assert(FORM_FIELDS_MAX == 64, "a message says so");
     while (body.p != NULL) {
         struct slice part = slice_cut(&body, '&');
         const char *message;
@@ -164,4 +165,12 @@ bool media_type_utf8(struct slice content_type)
             return false;
     }
     return true;
+}
+
+bool body_is_plain(const struct head *h)
+{
+    struct slice coding = slice_trim(h->content_encoding);
+
+    return h->encoding_count <= 1 &&
+           (coding.n == 0 || slice_eq_nocase(coding, SLICE_LIT("identity")));
 }

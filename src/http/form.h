@@ -7,7 +7,7 @@
 #ifndef SIDELIGHT_HTTP_FORM_H
 #define SIDELIGHT_HTTP_FORM_H
 
-#include "base/slice.h"
+#include "http/head.h"
 
 enum { FORM_FIELDS_MAX = 64 }; /* one more is malformed (400) */
 
@@ -52,5 +52,7 @@ MUST_CHECK bool form_decode(struct slice s, char *dst, struct slice *ret);
 bool media_type_is(struct slice content_type, const char *type);
 /* True when there is no charset parameter, or it says utf-8 (any case, quoted or not). */
 bool media_type_utf8(struct slice content_type);
+/* True when the body comes as it is: no Content-Encoding, or "identity" once. */
+bool body_is_plain(const struct head *h);
 
 #endif

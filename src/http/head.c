@@ -170,13 +170,14 @@ enum field {
     FIELD_HOST,
     FIELD_LENGTH,
     FIELD_ENCODING,
-    FIELD_FORWARDED, /* only that it was there */
+    FIELD_FORWARDED, /* names the client; only that it was there */
+    FIELD_PROXIED,   /* names none; only that it was there */
     FIELD_CONNECTION,
     FIELD_EXPECT,
 };
 
 /* By the length of the name, so that few are compared. */
-enum { KNOWN_LENGTH_MAX = 17, KNOWN_SAME_MAX = 3 };
+enum { KNOWN_LENGTH_MAX = 29, KNOWN_SAME_MAX = 4 };
 #define AT(member) offsetof(struct head, member)
 /* clang-format off */
 static const struct known {
@@ -184,10 +185,11 @@ static const struct known {
     enum field kind;
     uint16_t value, count; /* offsets into struct head */
 } known[KNOWN_LENGTH_MAX + 1][KNOWN_SAME_MAX + 1] = {
+    [3] = {{"via", FIELD_PROXIED, 0, 0}},
     [4] = {{"host", FIELD_HOST, 0, 0}},
     [6] = {{"accept", FIELD_SLICE, AT(accept), 0},
            {"expect", FIELD_EXPECT, 0, 0},
-           {"origin", FIELD_SLICE, AT(origin), 0}},
+           {"origin", FIELD_COUNTED, AT(origin), AT(origin_count)}},
     [9] = {{"x-real-ip", FIELD_FORWARDED, 0, 0},
            {"forwarded", FIELD_FORWARDED, 0, 0}},
     [10] = {{"connection", FIELD_CONNECTION, 0, 0},
@@ -195,14 +197,19 @@ static const struct known {
     [11] = {{"traceparent", FIELD_SLICE, AT(traceparent), 0}},
     [12] = {{"content-type", FIELD_COUNTED, AT(content_type), AT(type_count)},
             {"x-request-id", FIELD_COUNTED, AT(request_id), AT(request_id_count)}},
-    [14] = {{"content-length", FIELD_LENGTH, 0, 0}},
+    [13] = {{"if-none-match", FIELD_SLICE, AT(if_none_match), 0}},
+    [14] = {{"content-length", FIELD_LENGTH, 0, 0},
+            {"sec-fetch-site", FIELD_SLICE, AT(sec_fetch_site), 0}},
     [15] = {{"accept-encoding", FIELD_SLICE, AT(accept_encoding), 0},
             {"idempotency-key", FIELD_COUNTED, AT(idempotency_key), AT(key_count)},
             {"x-forwarded-for", FIELD_FORWARDED, 0, 0}},
     [16] = {{"content-encoding", FIELD_COUNTED, AT(content_encoding), AT(encoding_count)},
             {"cf-connecting-ip", FIELD_FORWARDED, 0, 0},
-            {"x-correlation-id", FIELD_COUNTED, AT(correlation_id), AT(correlation_count)}},
-    [17] = {{"transfer-encoding", FIELD_ENCODING, 0, 0}},
+            {"x-correlation-id", FIELD_COUNTED, AT(correlation_id), AT(correlation_count)},
+            {"x-forwarded-host", FIELD_PROXIED, 0, 0}},
+    [17] = {{"transfer-encoding", FIELD_ENCODING, 0, 0},
+            {"x-forwarded-proto", FIELD_PROXIED, 0, 0}},
+    [29] = {{"access-control-request-method", FIELD_SLICE, AT(access_control_request_method), 0}},
 };
 /* clang-format on */
 #undef AT
@@ -247,6 +254,9 @@ static void apply_field(struct scan *s, const struct known *k, struct slice valu
         break;
     case FIELD_FORWARDED:
         s->h->forwarded = true;
+        break;
+    case FIELD_PROXIED:
+        s->h->proxied = true;
         break;
     case FIELD_CONNECTION:
         s->h->close = s->h->close || lists_close(value);

@@ -43,9 +43,11 @@ struct head {
     enum http_method method;
     uint8_t minor;            /* of HTTP/1.x */
     bool has_length, chunked; /* Content-Length, Transfer-Encoding present */
-    bool forwarded;           /* some forwarding header is present */
+    bool forwarded;           /* some header that names a client for a proxy is present */
+    bool proxied;             /* some other that only a proxy sends */
     bool close;               /* Connection lists close (RFC 9112, 9.6) */
     uint8_t correlation_count, request_id_count, key_count, client_ip_count;
+    uint8_t origin_count;
     uint8_t type_count, encoding_count; /* Content-Type, Content-Encoding */
     size_t size;                        /* bytes up to and including the blank line */
     struct slice target;                /* as sent */
@@ -53,7 +55,11 @@ struct head {
     struct slice host;
     struct slice content_type, content_encoding;
     struct slice accept, accept_encoding;
-    struct slice user_agent, origin;
+    struct slice user_agent;
+    struct slice origin;         /* worth nothing unless origin_count is 1 */
+    struct slice sec_fetch_site; /* of browsers: whose page asks */
+    struct slice if_none_match;  /* a list; of several fields only the last */
+    struct slice access_control_request_method;
     struct slice correlation_id, request_id; /* X-Correlation-ID, X-Request-ID */
     struct slice traceparent;
     struct slice idempotency_key;

@@ -333,6 +333,61 @@ static enum json_type type_of(const cJSON *node)
     }
 }
 
+/* What a struct json_value really is; nothing is defined of it, so nobody can look inside. */
+static const cJSON *node_of(const struct json_value *v)
+{
+    return (const void *)v;
+}
+
+static const struct json_value *value_of(const cJSON *node)
+{
+    return (const void *)node;
+}
+
+const struct json_value *json_root(const struct json *doc)
+{
+    return value_of(doc->root);
+}
+
+enum json_type json_value_type(const struct json_value *v)
+{
+    return type_of(node_of(v));
+}
+
+const struct json_value *json_value_first(const struct json_value *v)
+{
+    return v != NULL ? value_of(node_of(v)->child) : NULL;
+}
+
+const struct json_value *json_value_next(const struct json_value *v)
+{
+    return v != NULL ? value_of(node_of(v)->next) : NULL;
+}
+
+size_t json_value_size(const struct json_value *v)
+{
+    size_t n = 0;
+
+    for (v = json_value_first(v); v != NULL; v = json_value_next(v))
+        n++;
+    return n;
+}
+
+struct slice json_value_name(const struct json_value *v)
+{
+    return v != NULL && node_of(v)->string != NULL ? slice_str(node_of(v)->string) : SLICE_NONE;
+}
+
+struct slice json_value_string(const struct json_value *v)
+{
+    return cJSON_IsString(node_of(v)) ? slice_str(node_of(v)->valuestring) : SLICE_NONE;
+}
+
+double json_value_number(const struct json_value *v)
+{
+    return cJSON_IsNumber(node_of(v)) ? node_of(v)->valuedouble : 0;
+}
+
 static const cJSON *member(const struct json *doc, const char *name)
 {
     return cJSON_IsObject(doc->root) ? cJSON_GetObjectItemCaseSensitive(doc->root, name) : NULL;

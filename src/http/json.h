@@ -59,4 +59,22 @@ enum json_type json_member_type(const struct json *doc, const char *name);
  */
 struct slice json_member_string(const struct json *doc, const char *name);
 
+/*
+ * A value anywhere in a document, borrowed: valid as long as the document. Every function takes
+ * NULL, for a value that is not there.
+ */
+struct json_value;
+const struct json_value *json_root(const struct json *doc);
+enum json_type json_value_type(const struct json_value *v); /* NULL: JSON_ABSENT */
+/* The first member or item of an object or array, in order of the text; NULL: there is none. */
+const struct json_value *json_value_first(const struct json_value *v);
+const struct json_value *json_value_next(const struct json_value *v);
+size_t json_value_size(const struct json_value *v); /* members or items; 0 for other types */
+/* The name of a member, decoded; SLICE_NONE for an item or the document itself. */
+struct slice json_value_name(const struct json_value *v);
+/* The text of a string, decoded; SLICE_NONE for another type. */
+struct slice json_value_string(const struct json_value *v);
+/* A number, finite; 0 for another type. */
+double json_value_number(const struct json_value *v);
+
 #endif

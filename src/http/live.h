@@ -14,6 +14,8 @@ enum log_client_ip { LOG_CLIENT_IP_FULL, LOG_CLIENT_IP_PREFIX, LOG_CLIENT_IP_NON
 struct http_live {
     const struct slice *hosts; /* lower case, without port; n_hosts == 0: any */
     size_t n_hosts;
+    const struct slice *origins; /* cors.origins, exact */
+    size_t n_origins;
     const struct ip_net *trusted; /* trusted_proxies */
     size_t n_trusted;
     struct slice client_ip_header;      /* lower case */

@@ -194,18 +194,43 @@ void evloop_init(struct evloop *l, h2o_globalconf_t *conf, const struct loop *ba
     l->tick_ns = l->now_ns + TICK_PERIOD_MS * NS_PER_MS;
 }
 
+static bool run_delayed(struct evloop *l)
+{
+    struct pending *p = delays_take(&l->delays, l->now_ns);
+    bool any = p != NULL;
+
+    for (; p != NULL; p = delays_take(&l->delays, l->now_ns))
+        bridge_resume(p);
+    return any;
+}
+
 void evloop_turn(struct evloop *l, int max_ms)
 {
     int tick_ms = evloop_tick_wait(l);
+    bool began;
 
-    if (h2o_evloop_run(l->ctx.loop, max_ms < tick_ms ? max_ms : tick_ms) != 0)
+    max_ms = delays_wait_ms(&l->delays, l->now_ns, max_ms < tick_ms ? max_ms : tick_ms);
+    if (h2o_evloop_run(l->ctx.loop, max_ms) != 0)
         MUST(errno == EINTR);
     l->now_ns = clock_mono_ns();
-    if (l->now_ns < l->tick_ns)
-        return;
-    evloop_tick(l);
-    /* What the tick began: libh2o runs callbacks only after a poll. */
-    (void)h2o_evloop_run(l->ctx.loop, 0);
+    began = run_delayed(l);
+    if (l->now_ns >= l->tick_ns) {
+        evloop_tick(l);
+        began = true;
+    }
+    /* What these began: libh2o runs callbacks only after a poll. */
+    if (began)
+        (void)h2o_evloop_run(l->ctx.loop, 0);
+}
+
+/* Their requests are gone: no connection is left. */
+static void release_delayed(struct evloop *l)
+{
+    for (struct pending *p; (p = delays_take(&l->delays, UINT64_MAX)) != NULL;) {
+        MUST(p->rq == NULL);
+        bridge_resume(p);
+    }
+    delays_release(&l->delays);
 }
 
 void evloop_release(struct evloop *l)
@@ -218,6 +243,7 @@ void evloop_release(struct evloop *l)
     }
     if (l->n_conns > 0)
         return;
+    release_delayed(l);
     slot_retire(l->slot);
     /* Linked by h2o_context_request_shutdown. */
     h2o_timeout_unlink(&l->ctx.http2._graceful_shutdown_timeout);

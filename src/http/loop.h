@@ -14,6 +14,7 @@
 #ifndef SIDELIGHT_HTTP_LOOP_H
 #define SIDELIGHT_HTTP_LOOP_H
 
+#include "http/delay.h"
 #include "http/service.h"
 
 #include <h2o.h>
@@ -27,6 +28,7 @@ enum {
     SWEEP_SLACK_MS = 2000,         /* libh2o's own timer comes first */
     SUSPEND_MAX_MS = 10000,        /* a suspended request gets its late answer then */
 };
+_Static_assert(DELAY_MAX_MS < (int)SUSPEND_MAX_MS, "a delay is over before its request is late");
 
 /* What arrives through h2o_multithread_send_message. Prefix of struct pending. */
 enum loop_msg_kind {
@@ -86,10 +88,11 @@ struct evloop {
     h2o_multithread_receiver_t receiver;
     h2o_linklist_t conns;
     size_t n_conns;
-    size_t n_suspended; /* requests waiting for pending_resume */
-    uint64_t now_ns;    /* monotonic: when this turn began */
-    uint64_t tick_ns;   /* when the next tick is due */
-    uint64_t drain_ns;  /* when idle connections may be closed */
+    size_t n_suspended; /* requests waiting for pending_resume, or for their time */
+    struct delays delays;
+    uint64_t now_ns;   /* monotonic: when this turn began */
+    uint64_t tick_ns;  /* when the next tick is due */
+    uint64_t drain_ns; /* when idle connections may be closed */
     bool draining, quit;
     void (*on_conn_close)(void *arg); /* NULL, or the owner's count */
     void *on_conn_close_arg;

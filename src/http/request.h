@@ -25,7 +25,8 @@ struct http_live;
 
 typedef void finish_fn(void *arg, bool sent);
 
-enum { ANSWER_HEADERS_MAX = 8 };
+/* Of one answer; CORS takes up to six of them. The next one is a MUST. */
+enum { ANSWER_HEADERS_MAX = 12 };
 
 struct answer_header {
     const char *name; /* lower case, static */
@@ -80,6 +81,13 @@ void *request_alloc(struct request *rq, size_t n);
 struct slice request_copy(struct request *rq, struct slice s); /* into request_alloc memory */
 struct shard *request_shard(const struct request *rq);         /* the loop's own */
 struct id_source *request_ids(const struct request *rq);       /* the loop's own */
+/*
+ * Whether the request's Origin may use what is open to scripts: it came once, and it stands in
+ * cors.origins, or it is the request's own site, "http://" or "https://" followed by the Host
+ * field's value (letters in any case; a default port written out is another value). False without
+ * an Origin (head.origin_count == 0), which no browser leaves out of a POST.
+ */
+bool request_origin_allowed(const struct request *rq);
 /* What the application hangs on the live configuration (http_live.app). */
 const void *request_app_live(const struct request *rq);
 struct shard *loop_shard(struct loop *loop); /* for a pending whose request is gone */
@@ -93,6 +101,9 @@ void request_on_finish(struct request *rq, finish_fn *fn, void *arg);
 /*
  * Adds a header to the coming answer. `name` is static and lower case; the value is borrowed until
  * the request is finished, and must hold no byte below 0x20 and no 0x7f (a MUST).
+ *
+ * A name that is a list may come again, as a line of its own (RFC 9110, 5.3): a handler whose
+ * answer varies adds its own "vary", whether or not CORS has added one.
  */
 void answer_header(struct request *rq, const char *name, struct slice value);
 
@@ -150,5 +161,13 @@ struct pending {
 };
 void request_suspend(struct request *rq, struct pending *p, resume_fn *fn);
 void pending_resume(struct pending *p);
+
+/*
+ * request_suspend, and the loop itself resumes it after `ms` (1..DELAY_MAX_MS) of the monotonic
+ * clock, at most a millisecond late when it has nothing else to do; nobody calls pending_resume. A
+ * drain waits for it. How many may wait is for the caller to bound.
+ */
+enum { DELAY_MAX_MS = 5000 };
+void request_delay(struct request *rq, struct pending *p, unsigned ms, resume_fn *fn);
 
 #endif

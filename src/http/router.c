@@ -55,24 +55,46 @@ static void add_route(struct router *r, const struct route *route)
         e->by_method[HTTP_HEAD] = route;
 }
 
-static void write_allow(struct endpoint *e)
+bool route_open(const struct route *route, const struct request *rq, void *ctx)
 {
-    size_t n = 0;
+    return route->open == NULL || route->open(rq, ctx);
+}
+
+static bool method_open(const struct endpoint *e, unsigned m, const struct request *rq, void *ctx)
+{
+    return e->by_method[m] != NULL && route_open(e->by_method[m], rq, ctx);
+}
+
+bool endpoint_open(const struct endpoint *e, const struct request *rq, void *ctx)
+{
+    const struct route *route = e->by_method[rq->head.method];
+
+    if (route != NULL)
+        return route_open(route, rq, ctx);
+    for (unsigned m = 0; m < HTTP_METHODS; m++)
+        if (method_open(e, m, rq, ctx))
+            return true;
+    return false;
+}
+
+struct slice endpoint_allow(const struct endpoint *e,
+                            const struct request *rq,
+                            void *ctx,
+                            char *ret)
+{
+    char *p = ret;
 
     for (unsigned m = 0; m < HTTP_METHODS; m++) {
-        const char *name = http_method_name((enum http_method)m);
-        size_t len = strlen(name);
+        struct slice name = slice_str(http_method_name((enum http_method)m));
 
-        if (m != HTTP_OPTIONS && e->by_method[m] == NULL)
+        if (m != HTTP_OPTIONS && !method_open(e, m, rq, ctx))
             continue;
-        MUST(n + len + 3 <= sizeof(e->allow));
-        if (n > 0) {
-            memcpy(e->allow + n, ", ", 2);
-            n += 2;
-        }
-        memcpy(e->allow + n, name, len);
-        n += len;
+        MUST((size_t)(p - ret) + name.n + 2 <= ENDPOINT_ALLOW_MAX);
+        if (p != ret)
+            p = fmt_slice(p, SLICE_LIT(", "));
+        p = fmt_slice(p, name);
     }
+    return (struct slice){ret, (size_t)(p - ret)};
 }
 
 struct router *router_new(const struct route *routes, size_t n)
@@ -87,8 +109,6 @@ struct router *router_new(const struct route *routes, size_t n)
     r->endpoints = must_calloc(n + 1, sizeof(*r->endpoints));
     for (size_t i = 0; i < n; i++)
         add_route(r, &routes[i]);
-    for (size_t i = 0; i < r->n; i++)
-        write_allow(&r->endpoints[i]);
     r->endpoints[r->n] = (struct endpoint){.path = "", .label = "unmatched"};
     return r;
 }

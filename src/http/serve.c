@@ -4,6 +4,7 @@
  * after is in bridge.c; the end of it is in finish.c.
  */
 #include "base/clock.h"
+#include "http/cors.h"
 #include "http/guard.h"
 #include "http/service.h"
 
@@ -71,6 +72,8 @@ void request_begin(struct request *rq, struct slice raw)
     rq->close = rq->head.close;
     correlate(rq);
     identify(rq);
+    if (rq->live->n_origins > 0)
+        cors_begin(rq);
 }
 
 /* Everything that is refused before any route sees it. */
@@ -94,32 +97,46 @@ static void enter(struct request *rq, struct endpoint *e)
         metric_add(rq->loop->shard, e->metrics->in_flight, 1);
 }
 
-static void answer_options(struct request *rq, struct slice allow)
+/* A known path, and a method without a handler: OPTIONS, or one that is wrong here. */
+static void answer_methods(struct request *rq)
 {
+    struct slice allow = endpoint_allow(rq->endpoint, rq, rq->loop->service->ctx,
+                                        request_alloc(rq, ENDPOINT_ALLOW_MAX));
+
     answer_header(rq, "allow", allow);
-    answer_borrowed(rq, 204, NULL, SLICE_NONE);
+    if (rq->head.method == HTTP_OPTIONS) {
+        cors_preflight(rq, allow);
+        answer_borrowed(rq, 204, NULL, SLICE_NONE);
+    } else {
+        answer_error(rq, 405, "method_not_allowed",
+                     "This path does not answer this method; Allow lists those it does.");
+    }
+}
+
+static void answer_unmatched(struct request *rq)
+{
+    if (rq->head.method == HTTP_OPTIONS && slice_eq(rq->head.target, SLICE_LIT("*"))) {
+        answer_header(rq, "allow", SLICE_LIT("GET, HEAD, POST, OPTIONS"));
+        answer_borrowed(rq, 204, NULL, SLICE_NONE);
+    } else {
+        answer_error(rq, 404, "not_found", "There is nothing at this path.");
+    }
 }
 
 static void dispatch(struct request *rq)
 {
     const struct service *s = rq->loop->service;
     struct endpoint *e = router_find(s->router, rq->head.path);
-    bool options = rq->head.method == HTTP_OPTIONS;
 
+    if (e != NULL && !endpoint_open(e, rq, s->ctx))
+        e = NULL;
     enter(rq, e != NULL ? e : router_unmatched(s->router));
     if (rq->route != NULL)
         rq->route->handler(rq, s->ctx);
-    else if (e == NULL && options && slice_eq(rq->head.target, SLICE_LIT("*")))
-        answer_options(rq, SLICE_LIT("GET, HEAD, POST, OPTIONS"));
-    else if (e == NULL)
-        answer_error(rq, 404, "not_found", "There is nothing at this path.");
-    else if (options)
-        answer_options(rq, slice_str(e->allow));
-    else {
-        answer_header(rq, "allow", slice_str(e->allow));
-        answer_error(rq, 405, "method_not_allowed",
-                     "This path does not answer this method; Allow lists those it does.");
-    }
+    else if (e != NULL)
+        answer_methods(rq);
+    else
+        answer_unmatched(rq);
 }
 
 void serve(struct request *rq)

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "http/live.h"
+#include "http/recent.h"
 #include "http/router.h"
 #include "metrics/metrics.h"
 
@@ -42,6 +43,7 @@ struct service {
     struct router *router;
     void *ctx;                    /* handed to handlers */
     struct http_metrics *metrics; /* NULL: requests are not counted (the metrics port) */
+    struct recent *recent;        /* NULL: recent errors are not kept; a ring for each loop */
     bool internal;      /* the metrics port: Host rule of guard_host_internal, log level debug */
     struct slice alias; /* the name in listen.metrics */
 };
@@ -52,7 +54,8 @@ struct loop {
     struct shard *shard;
     struct id_source ids;
     struct log *log;
-    struct log_ring *ring; /* NULL: no ring was left; requests are not logged */
+    struct log_ring *ring;      /* NULL: no ring was left; requests are not logged */
+    struct recent_ring *recent; /* NULL: recent errors are not kept */
     const struct http_live *live;
     uint64_t forward_warned_ns; /* when untrusted forwarding headers were last warned of */
 };

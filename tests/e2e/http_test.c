@@ -63,8 +63,8 @@ TEST(an_unknown_path_is_an_ordinary_404_and_so_is_metrics)
 
 TEST(nothing_public_is_on_the_metrics_port)
 {
-    static const char *const paths[] = {"/", "/contact", "/api/contact", "/contact/thanks",
-                                        "/api/health"};
+    static const char *const paths[] = {"/metrics.js", "/contact", "/api/contact",
+                                        "/contact/thanks", "/api/health"};
     struct fixture *f = *state;
     struct server *s = server_start(f, NULL);
 

@@ -25,7 +25,8 @@ static void check_slices(struct slice raw, const struct head *h)
                                 h->user_agent,     h->origin,
                                 h->correlation_id, h->request_id,
                                 h->traceparent,    h->idempotency_key,
-                                h->client_ip,      h->name};
+                                h->client_ip,      h->name,
+                                h->if_none_match,  h->access_control_request_method};
 
     for (size_t i = 0; i < ARRAY_LEN(all); i++)
         check_slice(raw, all[i]);
@@ -35,6 +36,7 @@ static void check_slices(struct slice raw, const struct head *h)
     MUST((h->request_id_count > 0) == (h->request_id.p != NULL));
     MUST((h->key_count > 0) == (h->idempotency_key.p != NULL));
     MUST((h->client_ip_count > 0) == (h->client_ip.p != NULL));
+    MUST((h->origin_count > 0) == (h->origin.p != NULL));
 }
 
 /* Fields called `name`, found the plain way: lines that start with it and a colon. */

@@ -31,6 +31,13 @@ static const char *const others[] = {
     "contact.retention=30d",
     "trusted_proxies=::1",
     "client_ip_header=X-Client",
+    "cors.origins=https://a,http://b:81",
+    "rum.public_read=true",
+    "rum.pages=/a/*,/b",
+    "rum.rate=off",
+    "rum.keep=9",
+    "drills.enabled=true",
+    "drills.allow=10.0.0.0/8",
     "slo.availability=0.5",
     "slo.latency=0.5",
     "slo.contact=0.5",
@@ -426,7 +433,7 @@ TEST(every_key_can_be_set_and_is_seen_by_a_reload)
     assert_int_equal(config_restart_keys(&running, &wanted, keys, sizeof(keys)), restart);
     assert_string_equal(keys, "listen.public,listen.metrics,metrics.max_samples,threads,service,"
                               "store.path,store.lock_wait,limits.body,limits.connections,"
-                              "http.request_timeout");
+                              "http.request_timeout,rum.keep");
     assert_int_equal(config_restart_keys(&running, &wanted, cut, sizeof(cut)), restart);
     assert_string_equal(cut, "listen.pu");
     assert_int_equal(config_restart_keys(&running, &wanted, cut, 1), restart);

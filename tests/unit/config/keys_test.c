@@ -51,7 +51,11 @@ TEST(the_nearest_key_is_at_most_two_edits_away)
         {"trusted-proxies",   "trusted_proxies"   },
         {"lisen",             "listen"            },
         {"log.levels",        "log.level"         },
-        {"port",              NULL                },
+        {"port",              NULL                }, /* not cors */
+        {"cpu",               NULL                },
+        {"rim",               "rum"               },
+        {"crs",               "cors"              },
+        {"coors",             "cors"              },
         {"",                  NULL                },
         {"frobnicate",        NULL                },
     };

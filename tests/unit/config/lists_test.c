@@ -54,6 +54,45 @@ TEST(what_is_no_host)
     }
 }
 
+TEST(origins_are_stored_as_they_are)
+{
+    struct err err = ERR_INIT;
+    struct config c;
+
+    config_init(&c);
+    assert_int_equal(c.cors_origins.n, 0);
+    assert_true(assign(&c, "cors.origins", "https://example.com, http://localhost:3000", &err));
+    assert_int_equal(c.cors_origins.n, 2);
+    assert_string_equal(c.cors_origins.items[0], "https://example.com");
+    assert_string_equal(c.cors_origins.items[1], "http://localhost:3000");
+    assert_true(assign(&c, "cors.origins", "", &err));
+    assert_int_equal(c.cors_origins.n, 0);
+    config_release(&c);
+}
+
+TEST(what_is_no_origin)
+{
+    static const char *const cases[] = {"*",
+                                        "null",
+                                        "example.com",
+                                        "https://example.com/",
+                                        "https://Example.com",
+                                        "https://example.com:443"};
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct err err = ERR_INIT;
+        struct config c;
+
+        config_init(&c);
+        if (assign(&c, "cors.origins", cases[i], &err))
+            fail_msg("'%s' was taken", cases[i]);
+        assert_non_null(strstr(err.text, "must be an origin as browsers send it, like "
+                                         "https://example.com or http://localhost:3000"));
+        assert_int_equal(c.cors_origins.n, 0);
+        config_release(&c);
+    }
+}
+
 TEST(networks_are_read_whole)
 {
     struct err err = ERR_INIT;
@@ -114,28 +153,62 @@ TEST(empty_entries_are_refused)
 
 TEST(sixty_four_entries_are_taken_and_one_more_is_not)
 {
-    static const char *const keys[] = {"hosts", "trusted_proxies"};
+    static const struct {
+        const char *key, *before; /* what stands before each address */
+    } lists[] = {
+        {"hosts",           ""       },
+        {"trusted_proxies", ""       },
+        {"cors.origins",    "http://"},
+    };
 
-    for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
-        struct buf text = BUF_INIT;
+    for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+        struct buf text = BUF_INIT, full = BUF_INIT;
         struct err err = ERR_INIT;
         struct config c;
 
         config_init(&c);
         for (size_t n = 0; n < CONFIG_LIST_MAX; n++)
-            buf_addf(&text, "%s10.0.0.%zu", n > 0 ? "," : "", n);
-        assert_true(assign(&c, keys[i], buf_cstr(&text), &err));
-        assert_int_equal(i == 0 ? c.hosts.n : c.trusted_proxies.n, CONFIG_LIST_MAX);
-        buf_add_str(&text, ",10.0.1.0");
-        assert_false(assign(&c, keys[i], buf_cstr(&text), &err));
-        assert_string_equal(err.text, "\"10.0.1.0\" is not allowed: must have at most 64 entries");
+            buf_addf(&text, "%s%s10.0.0.%zu", n > 0 ? "," : "", lists[i].before, n);
+        assert_true(assign(&c, lists[i].key, buf_cstr(&text), &err));
+        assert_int_equal(c.hosts.n + c.trusted_proxies.n + c.cors_origins.n, CONFIG_LIST_MAX);
+        buf_addf(&text, ",%s10.0.1.0", lists[i].before);
+        assert_false(assign(&c, lists[i].key, buf_cstr(&text), &err));
+        buf_addf(&full, "\"%s10.0.1.0\" is not allowed: must have at most 64 entries",
+                 lists[i].before);
+        assert_string_equal(err.text, buf_cstr(&full));
+        buf_release(&full);
         buf_release(&text);
         config_release(&c);
     }
 }
 
+TEST(pages_are_stored_as_they_are_up_to_24)
+{
+    struct buf text = BUF_INIT;
+    struct err err = ERR_INIT;
+    struct config c;
+
+    config_init(&c);
+    assert_int_equal(c.rum_pages.n, 0);
+    for (size_t n = 0; n < 24; n++)
+        buf_addf(&text, "%s/page-%zu/*", n > 0 ? "," : "", n);
+    assert_true(assign(&c, "rum.pages", buf_cstr(&text), &err));
+    assert_int_equal(c.rum_pages.n, 24);
+    assert_string_equal(c.rum_pages.items[23], "/page-23/*");
+    buf_add_str(&text, ",/page-24");
+    assert_false(assign(&c, "rum.pages", buf_cstr(&text), &err));
+    assert_string_equal(err.text, "\"/page-24\" is not allowed: must have at most 24 entries");
+    assert_false(assign(&c, "rum.pages", "/blog*", &err));
+    assert_non_null(strstr(err.text, "must be a path like /blog or /blog/*"));
+    buf_release(&text);
+    config_release(&c);
+}
+
 RUN_TESTS(T(hosts_are_stored_as_requests_carry_them),
           T(what_is_no_host),
+          T(origins_are_stored_as_they_are),
+          T(what_is_no_origin),
+          T(pages_are_stored_as_they_are_up_to_24),
           T(networks_are_read_whole),
           T(networks_differ_by_address_and_by_prefix),
           T(empty_entries_are_refused),

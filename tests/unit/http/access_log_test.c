@@ -16,8 +16,8 @@ static void ok_get(struct request *rq, UNUSED void *ctx)
 }
 
 static const struct route routes[] = {
-    {HTTP_GET, "/ok",    ok_get, "200", IN_NONE, NULL,  NULL},
-    {HTTP_GET, "/alias", ok_get, "200", IN_NONE, "/ok", NULL},
+    {HTTP_GET, "/ok",    ok_get, "200", IN_NONE, NULL,  NULL, NULL},
+    {HTTP_GET, "/alias", ok_get, "200", IN_NONE, "/ok", NULL, NULL},
 };
 
 /* A fake whose lines are read from their ring, by us instead of the writing thread. */

@@ -185,7 +185,7 @@ static UNUSED void expect_no_series(struct fake *f, const char *part)
 static UNUSED void expect_slice(struct slice s, const char *want)
 {
     if (!slice_eq(s, slice_str(want)))
-        print_error("got '%.*s', want '%s'\n", (int)s.n, s.p, want);
+        print_error("got '%.*s', want '%s'\n", (int)s.n, s.p != NULL ? s.p : "", want);
     assert_true(slice_eq(s, slice_str(want)));
 }
 

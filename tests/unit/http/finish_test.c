@@ -44,10 +44,10 @@ static void too_large(UNUSED struct request *rq, void *ctx)
 }
 
 static const struct route routes[] = {
-    {HTTP_GET,  "/ok",      ok_get,       "200",     IN_BOTH,              NULL, NULL     },
-    {HTTP_POST, "/any",     any_post,     "201 422", IN_BOTH | IN_CONTACT, NULL, too_large},
-    {HTTP_POST, "/limited", limited_post, "429",     IN_BOTH | IN_CONTACT, NULL, NULL     },
-    {HTTP_GET,  "/beacon",  ok_get,       "200",     IN_NONE,              NULL, NULL     },
+    {HTTP_GET,  "/ok",      ok_get,       "200",     IN_BOTH,              NULL, NULL,      NULL},
+    {HTTP_POST, "/any",     any_post,     "201 422", IN_BOTH | IN_CONTACT, NULL, too_large, NULL},
+    {HTTP_POST, "/limited", limited_post, "429",     IN_BOTH | IN_CONTACT, NULL, NULL,      NULL},
+    {HTTP_GET,  "/beacon",  ok_get,       "200",     IN_NONE,              NULL, NULL,      NULL},
 };
 
 #define OK "GET /ok HTTP/1.1\r\n" HOST "\r\n"
@@ -448,6 +448,32 @@ TEST(a_loop_without_a_ring_still_counts)
     fake_release(&e.f);
 }
 
+TEST(answers_of_500_and_more_are_remembered)
+{
+    static const unsigned statuses[] = {200, 404, 499, 500, 503};
+    struct recent_error list[RECENT_KEPT];
+    struct recent *recent = recent_new(1);
+    struct ended e;
+
+    start(&e);
+    e.f.loop.recent = recent_ring(recent, 0);
+    for (size_t i = 0; i < ARRAY_LEN(statuses); i++)
+        post_any(&e, statuses[i]);
+    assert_int_equal(recent_list(recent, list), 2);
+    assert_int_equal(list[0].status, 503); /* newest first, the ring's order within a millisecond */
+    assert_int_equal(list[1].status, 500);
+    for (size_t i = 0; i < 2; i++) {
+        assert_string_equal(list[i].endpoint, "/any");
+        assert_int_equal(list[i].method, HTTP_POST);
+        assert_true(correlation_id_valid(list[i].id));
+        assert_true(list[i].ended_ms >= UINT64_C(1577836800000));
+    }
+    assert_true(slice_eq(list[0].id, e.f.rq.correlation_id));
+    assert_false(slice_eq(list[1].id, e.f.rq.correlation_id));
+    fake_release(&e.f);
+    recent_free(recent);
+}
+
 RUN_TESTS(T(an_answered_request_is_counted_once_everywhere),
           T(a_request_is_in_flight_until_it_is_finished),
           T(sizes_are_those_of_the_bodies),
@@ -466,4 +492,5 @@ RUN_TESTS(T(an_answered_request_is_counted_once_everywhere),
           T(a_job_of_a_request_that_died_comes_back_to_nobody),
           T(the_metrics_port_counts_nothing),
           T(public_requests_are_logged_at_info_and_scrapes_at_debug),
-          T(a_loop_without_a_ring_still_counts))
+          T(a_loop_without_a_ring_still_counts),
+          T(answers_of_500_and_more_are_remembered))

@@ -174,7 +174,36 @@ TEST(media_types_are_compared_without_case_and_parameters)
     assert_true(media_type_utf8(SLICE_NONE));
 }
 
-RUN_TESTS(T(fields_are_decoded),
+TEST(a_body_is_plain_without_a_coding_or_with_identity_once)
+{
+    static const struct {
+        struct slice coding;
+        uint8_t count;
+        bool plain;
+    } cases[] = {
+        {{NULL, 0},              0, true },
+        {{"", 0},                1, true },
+        {{" ", 1},               1, true },
+        {{"identity", 8},        1, true },
+        {{" Identity ", 10},     1, true },
+        {{"identity", 8},        2, false},
+        {{"", 0},                2, false},
+        {{"gzip", 4},            1, false},
+        {{"identity, gzip", 14}, 1, false},
+        {{"identit", 7},         1, false},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        const struct head h = {.content_encoding = cases[i].coding,
+                               .encoding_count = cases[i].count};
+
+        if (body_is_plain(&h) != cases[i].plain)
+            fail_msg("case %zu", i);
+    }
+}
+
+RUN_TESTS(T(a_body_is_plain_without_a_coding_or_with_identity_once),
+          T(fields_are_decoded),
           T(bad_escapes_and_bad_utf8_are_malformed),
           T(twins_are_found_by_their_decoded_names),
           T(nul_is_refused_raw_and_escaped),

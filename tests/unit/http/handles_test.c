@@ -10,9 +10,9 @@ static void handler(UNUSED struct request *rq, UNUSED void *ctx)
 }
 
 static const struct route routes[] = {
-    {HTTP_GET,  "/a",     handler, "200 404", IN_NONE, NULL, NULL},
-    {HTTP_POST, "/a",     handler, "201",     IN_NONE, NULL, NULL},
-    {HTTP_GET,  "/alias", handler, "200",     IN_NONE, "/a", NULL},
+    {HTTP_GET,  "/a",     handler, "200 404", IN_NONE, NULL, NULL, NULL},
+    {HTTP_POST, "/a",     handler, "201",     IN_NONE, NULL, NULL, NULL},
+    {HTTP_GET,  "/alias", handler, "200",     IN_NONE, "/a", NULL, NULL},
 };
 
 TEST(every_refusal_and_every_slo_outcome_stands_at_0)
@@ -162,7 +162,7 @@ TEST(a_service_that_does_not_count_has_no_handles)
 
 static void declare(void *arg)
 {
-    const struct route route = {HTTP_GET, "/x", handler, arg, IN_NONE, NULL, NULL};
+    const struct route route = {HTTP_GET, "/x", handler, arg, IN_NONE, NULL, NULL, NULL};
     struct fake f;
 
     fake_init(&f, &route, 1, NULL);

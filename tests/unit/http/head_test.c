@@ -5,6 +5,8 @@
  */
 #include "tests/unit/http/scan.h"
 
+#include <stdio.h>
+
 TEST(hosts_are_names_addresses_and_ports)
 {
     static const struct {
@@ -166,7 +168,8 @@ static void expect(struct slice got, const char *want)
     "Content-Type: application/json; charset=utf-8\r\nContent-Encoding: identity\r\n"       \
     "Content-Length: 2\r\nX-Correlation-ID: abc-1\r\nX-Request-ID: def-2\r\n"               \
     "Traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n"              \
-    "Idempotency-Key: k1\r\nX-Real-IP: 203.0.113.9\r\nConnection: keep-alive\r\n\r\n"
+    "Idempotency-Key: k1\r\nX-Real-IP: 203.0.113.9\r\nConnection: keep-alive\r\n"           \
+    "If-None-Match: W/\"a\", \"b\"\r\nAccess-Control-Request-Method: PUT\r\n\r\n"
 
 TEST(every_field_we_use_is_picked_up)
 {
@@ -196,6 +199,9 @@ TEST(every_field_we_use_is_picked_up)
     expect(h->traceparent, "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
     expect(h->idempotency_key, "k1");
     expect(h->client_ip, "203.0.113.9");
+    expect(h->if_none_match, "W/\"a\", \"b\"");
+    expect(h->access_control_request_method, "PUT");
+    assert_int_equal(h->origin_count, 1);
     assert_int_equal(h->correlation_count, 1);
     assert_int_equal(h->request_id_count, 1);
     assert_int_equal(h->key_count, 1);
@@ -204,14 +210,41 @@ TEST(every_field_we_use_is_picked_up)
     free(s.copy);
 }
 
+TEST(what_only_a_proxy_sends_is_noticed)
+{
+    static const struct {
+        const char *field;
+        bool proxied;
+    } cases[] = {
+        {"Via: 1.1 x",              true },
+        {"X-Forwarded-Proto: http", true },
+        {"x-forwarded-host: a",     true },
+        {"X-Forwarded-Port: 80",    false},
+        {"Vie: 1.1 x",              false},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char raw[128];
+        int n =
+            snprintf(raw, sizeof(raw), GET "%s\r\nSec-Fetch-Site: none\r\n" END, cases[i].field);
+        struct scanned s = scan_as((struct slice){raw, (size_t)n}, SLICE_LIT("x-real-ip"));
+
+        assert_int_equal(s.head.proxied, cases[i].proxied);
+        assert_false(s.head.forwarded);
+        expect(s.head.sec_fetch_site, "none");
+        free(s.copy);
+    }
+}
+
 TEST(what_is_not_sent_is_none)
 {
     struct scanned s = scan_as((struct slice)RAW(GET END), SLICE_LIT("x-real-ip"));
     const struct head *h = &s.head;
-    const struct slice none[] = {h->query,       h->content_type, h->content_encoding,
-                                 h->accept,      h->user_agent,   h->accept_encoding,
-                                 h->origin,      h->request_id,   h->correlation_id,
-                                 h->traceparent, h->client_ip,    h->idempotency_key};
+    const struct slice none[] = {
+        h->query,         h->content_type,    h->accept,      h->content_encoding,
+        h->user_agent,    h->accept_encoding, h->origin,      h->access_control_request_method,
+        h->request_id,    h->correlation_id,  h->traceparent, h->client_ip,
+        h->if_none_match, h->idempotency_key};
 
     for (size_t i = 0; i < ARRAY_LEN(none); i++) {
         assert_null(none[i].p);
@@ -220,7 +253,7 @@ TEST(what_is_not_sent_is_none)
     assert_false(h->has_length || h->chunked || h->forwarded || h->close);
     assert_int_equal(h->correlation_count + h->request_id_count + h->key_count, 0);
     assert_int_equal(h->type_count + h->encoding_count, 0);
-    assert_int_equal(h->client_ip_count, 0);
+    assert_int_equal(h->client_ip_count + h->origin_count, 0);
     free(s.copy);
 }
 
@@ -309,7 +342,9 @@ TEST(repeated_fields_are_counted_and_the_last_one_kept)
         (struct slice)RAW(GET "X-Correlation-ID: a\r\nx-correlation-id: b\r\nX-Request-ID: c\r\n"
                               "X-Request-ID: d\r\nX-Request-ID: e\r\nIdempotency-Key: f\r\n"
                               "Idempotency-Key: g\r\nX-Real-IP: 192.0.2.1\r\n"
-                              "X-Real-IP: 192.0.2.2\r\nAccept: h\r\nAccept: i\r\n" END),
+                              "X-Real-IP: 192.0.2.2\r\nAccept: h\r\nAccept: i\r\n"
+                              "Origin: https://a.example\r\nORIGIN: https://b.example\r\n"
+                              "If-None-Match: j\r\nIf-None-Match: k\r\n" END),
         SLICE_LIT("x-real-ip"));
     const struct head *h = &s.head;
 
@@ -323,6 +358,9 @@ TEST(repeated_fields_are_counted_and_the_last_one_kept)
     expect(h->idempotency_key, "g");
     expect(h->client_ip, "192.0.2.2");
     expect(h->accept, "i");
+    assert_int_equal(h->origin_count, 2);
+    expect(h->origin, "https://b.example");
+    expect(h->if_none_match, "k");
     free(s.copy);
 }
 
@@ -421,6 +459,7 @@ RUN_TESTS(T(hosts_are_names_addresses_and_ports),
           T(a_head_has_at_most_16384_bytes),
           T(no_cut_head_passes),
           T(every_field_we_use_is_picked_up),
+          T(what_only_a_proxy_sends_is_noticed),
           T(what_is_not_sent_is_none),
           T(path_and_query_part_at_the_first_question_mark),
           T(the_minor_version_is_told),

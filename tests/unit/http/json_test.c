@@ -475,6 +475,73 @@ TEST(a_document_that_is_no_object_has_no_members)
     json_free(NULL);
 }
 
+/* Writes what can be reached below `v`, in a notation that shows types and names. */
+static void walk(const struct json_value *v, struct buf *out)
+{
+    static const char marks[] = "-0b#\"[{";
+    const struct json_value *child = json_value_first(v);
+    size_t n = 0;
+
+    buf_add_slice(out, json_value_name(v));
+    buf_add_char(out, marks[json_value_type(v)]);
+    if (json_value_type(v) == JSON_NUMBER)
+        buf_addf(out, "%g", json_value_number(v));
+    buf_add_slice(out, json_value_string(v));
+    for (; child != NULL; child = json_value_next(child), n++)
+        walk(child, out);
+    assert_int_equal(n, json_value_size(v));
+    if (json_value_type(v) == JSON_ARRAY || json_value_type(v) == JSON_OBJECT)
+        buf_add_char(out, '.');
+}
+
+TEST(a_document_is_walked_in_the_order_of_its_text)
+{
+    static const struct {
+        const char *text, *seen;
+    } cases[] = {
+        {"null",                                      "0"                 },
+        {"true",                                      "b"                 },
+        {"-1.5e3",                                    "#-1500"            },
+        {"\"a\\u00e9\"",                              "\"a\xc3\xa9"       },
+        {"[]",                                        "[."                },
+        {"{}",                                        "{."                },
+        {"[1,[2,\"x\"],{\"b\":null,\"\\u0061\":[]}]", "[#1[#2\"x.{b0a[..."},
+        {"{\"o\":{\"p\":{\"q\":[{}]}},\"z\":false}",  "{o{p{q[{....zb."   },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        const char *message = NULL;
+        struct buf seen = BUF_INIT;
+        struct json *doc = NULL;
+
+        assert_int_equal(parse(slice_str(cases[i].text), &doc, &message), JSON_OK);
+        assert_null(json_value_next(json_root(doc)));
+        walk(json_root(doc), &seen);
+        assert_string_equal(buf_cstr(&seen), cases[i].seen);
+        buf_release(&seen);
+        json_free(doc);
+    }
+}
+
+TEST(a_value_that_is_not_there_is_asked_safely)
+{
+    const char *message = NULL;
+    struct json *doc = NULL;
+
+    assert_int_equal(json_value_type(NULL), JSON_ABSENT);
+    assert_null(json_value_first(NULL));
+    assert_null(json_value_next(NULL));
+    assert_int_equal(json_value_size(NULL), 0);
+    assert_null(json_value_name(NULL).p);
+    assert_null(json_value_string(NULL).p);
+    assert_true(json_value_number(NULL) == 0);
+    assert_int_equal(parse(SLICE_LIT("\"\""), &doc, &message), JSON_OK);
+    assert_non_null(json_value_string(json_root(doc)).p);
+    assert_null(json_value_name(json_root(doc)).p);
+    assert_true(json_value_number(json_root(doc)) == 0);
+    json_free(doc);
+}
+
 RUN_TESTS(T(what_the_grammar_allows_is_taken),
           T(what_is_not_a_whole_value_is_malformed),
           T(broken_lists_are_malformed),
@@ -490,4 +557,6 @@ RUN_TESTS(T(what_the_grammar_allows_is_taken),
           T(a_prefix_of_a_document_is_malformed),
           T(the_scanner_alone_finds_all_but_twins_and_large_numbers),
           T(members_are_found_by_their_exact_name),
-          T(a_document_that_is_no_object_has_no_members))
+          T(a_document_that_is_no_object_has_no_members),
+          T(a_document_is_walked_in_the_order_of_its_text),
+          T(a_value_that_is_not_there_is_asked_safely))

@@ -12,14 +12,14 @@ static void handler(UNUSED struct request *rq, UNUSED void *ctx)
 }
 
 static const struct route routes[] = {
-    {HTTP_GET,    "/",      handler, "200", IN_AVAILABILITY, NULL,   NULL},
-    {HTTP_GET,    "/a",     handler, "200", IN_NONE,         NULL,   NULL},
-    {HTTP_POST,   "/a",     handler, "201", IN_CONTACT,      NULL,   NULL},
-    {HTTP_GET,    "/a/b",   handler, "200", IN_NONE,         NULL,   NULL},
-    {HTTP_GET,    "/alias", handler, "200", IN_NONE,         "/a/b", NULL},
-    {HTTP_PUT,    "/put",   handler, "200", IN_NONE,         NULL,   NULL},
-    {HTTP_DELETE, "/put",   handler, "204", IN_NONE,         NULL,   NULL},
-    {HTTP_PATCH,  "/put",   handler, "200", IN_NONE,         NULL,   NULL},
+    {HTTP_GET,    "/",      handler, "200", IN_AVAILABILITY, NULL,   NULL, NULL},
+    {HTTP_GET,    "/a",     handler, "200", IN_NONE,         NULL,   NULL, NULL},
+    {HTTP_POST,   "/a",     handler, "201", IN_CONTACT,      NULL,   NULL, NULL},
+    {HTTP_GET,    "/a/b",   handler, "200", IN_NONE,         NULL,   NULL, NULL},
+    {HTTP_GET,    "/alias", handler, "200", IN_NONE,         "/a/b", NULL, NULL},
+    {HTTP_PUT,    "/put",   handler, "200", IN_NONE,         NULL,   NULL, NULL},
+    {HTTP_DELETE, "/put",   handler, "204", IN_NONE,         NULL,   NULL, NULL},
+    {HTTP_PATCH,  "/put",   handler, "200", IN_NONE,         NULL,   NULL, NULL},
 };
 
 TEST(paths_are_found_byte_for_byte)
@@ -53,10 +53,84 @@ TEST(a_path_knows_its_methods)
     assert_ptr_equal(a->by_method[HTTP_POST], &routes[2]);
     assert_null(a->by_method[HTTP_PUT]);
     assert_null(a->by_method[HTTP_OPTIONS]);
-    assert_string_equal(a->allow, "GET, HEAD, POST, OPTIONS");
     assert_null(put->by_method[HTTP_GET]);
     assert_null(put->by_method[HTTP_HEAD]);
-    assert_string_equal(put->allow, "PUT, PATCH, DELETE, OPTIONS");
+    router_free(r);
+}
+
+/* ---- gates: open while the context is true ---- */
+
+static bool gate(const struct request *rq, void *ctx)
+{
+    return rq != NULL && *(const bool *)ctx;
+}
+
+static const struct route gated[] = {
+    {HTTP_GET,    "/read",  handler, "200", IN_NONE, NULL, NULL, gate},
+    {HTTP_POST,   "/read",  handler, "201", IN_NONE, NULL, NULL, NULL},
+    {HTTP_GET,    "/drill", handler, "200", IN_NONE, NULL, NULL, gate},
+    {HTTP_DELETE, "/drill", handler, "200", IN_NONE, NULL, NULL, gate},
+    {HTTP_GET,    "/all",   handler, "200", IN_NONE, NULL, NULL, NULL},
+    {HTTP_POST,   "/all",   handler, "200", IN_NONE, NULL, NULL, NULL},
+    {HTTP_PUT,    "/all",   handler, "200", IN_NONE, NULL, NULL, NULL},
+    {HTTP_PATCH,  "/all",   handler, "200", IN_NONE, NULL, NULL, NULL},
+    {HTTP_DELETE, "/all",   handler, "200", IN_NONE, NULL, NULL, NULL},
+};
+
+TEST(a_closed_route_is_not_there_and_a_path_is_while_any_of_its_routes_is)
+{
+    static const struct {
+        const char *path;
+        enum http_method method;
+        bool closed; /* whether it is there all the same when the gates are closed */
+    } rows[] = {
+        {"/read",  HTTP_GET,     false},
+        {"/read",  HTTP_HEAD,    false},
+        {"/read",  HTTP_POST,    true },
+        {"/read",  HTTP_PUT,     true }, /* 405 */
+        {"/read",  HTTP_OPTIONS, true },
+        {"/drill", HTTP_GET,     false},
+        {"/drill", HTTP_HEAD,    false},
+        {"/drill", HTTP_DELETE,  false},
+        {"/drill", HTTP_POST,    false},
+        {"/drill", HTTP_OPTIONS, false},
+        {"/all",   HTTP_GET,     true },
+    };
+    struct router *r = router_new(gated, ARRAY_LEN(gated));
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        for (int k = 0; k < 2; k++) {
+            struct request rq = {.head.method = rows[i].method};
+            bool open = k == 1, want = open || rows[i].closed;
+
+            if (endpoint_open(router_find(r, slice_str(rows[i].path)), &rq, &open) != want)
+                fail_msg("row %zu, gates %s", i, open ? "open" : "closed");
+        }
+    router_free(r);
+}
+
+TEST(allow_names_the_methods_that_are_open)
+{
+    static const struct {
+        const char *path, *open, *closed;
+    } rows[] = {
+        {"/read",  "GET, HEAD, POST, OPTIONS",                     "POST, OPTIONS"},
+        {"/drill", "GET, HEAD, DELETE, OPTIONS",                   "OPTIONS"      },
+        {"/all",   "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS", NULL           },
+    };
+    const struct request rq = {.head.method = HTTP_OPTIONS};
+    struct router *r = router_new(gated, ARRAY_LEN(gated));
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const struct endpoint *e = router_find(r, slice_str(rows[i].path));
+        const char *closed = rows[i].closed != NULL ? rows[i].closed : rows[i].open;
+        char text[ENDPOINT_ALLOW_MAX];
+        bool open = true;
+
+        assert_true(slice_eq(endpoint_allow(e, &rq, &open, text), slice_str(rows[i].open)));
+        open = false;
+        assert_true(slice_eq(endpoint_allow(e, &rq, &open, text), slice_str(closed)));
+    }
     router_free(r);
 }
 
@@ -108,7 +182,7 @@ TEST(many_routes_are_all_found)
 
     for (size_t i = 0; i < MANY; i++) {
         (void)snprintf(paths[i], sizeof(paths[i]), "/p%zu", i);
-        many[i] = (struct route){HTTP_GET, paths[i], handler, "200", IN_NONE, NULL, NULL};
+        many[i] = (struct route){HTTP_GET, paths[i], handler, "200", IN_NONE, NULL, NULL, NULL};
     }
     r = router_new(many, MANY);
     assert_int_equal(router_endpoints(r), MANY + 1);
@@ -140,6 +214,8 @@ TEST(a_wrong_table_ends_the_process)
 
 RUN_TESTS(T(paths_are_found_byte_for_byte),
           T(a_path_knows_its_methods),
+          T(a_closed_route_is_not_there_and_a_path_is_while_any_of_its_routes_is),
+          T(allow_names_the_methods_that_are_open),
           T(an_endpoint_counts_under_its_path_or_the_one_it_stands_for),
           T(all_endpoints_are_listed_and_the_unmatched_one_is_the_last),
           T(an_empty_table_matches_nothing),

@@ -74,9 +74,9 @@ static void later_get(struct request *rq, void *ctx)
 }
 
 static const struct route running_routes[] = {
-    {HTTP_GET,  "/hello", hello_get, "200", IN_AVAILABILITY, NULL, NULL},
-    {HTTP_POST, "/echo",  echo_post, "200", IN_NONE,         NULL, NULL},
-    {HTTP_GET,  "/later", later_get, "200", IN_LATENCY,      NULL, NULL},
+    {HTTP_GET,  "/hello", hello_get, "200", IN_AVAILABILITY, NULL, NULL, NULL},
+    {HTTP_POST, "/echo",  echo_post, "200", IN_NONE,         NULL, NULL, NULL},
+    {HTTP_GET,  "/later", later_get, "200", IN_LATENCY,      NULL, NULL, NULL},
 };
 
 static void live_acquire(void *owner)

@@ -11,7 +11,7 @@ static void ok_get(struct request *rq, UNUSED void *ctx)
 }
 
 static const struct route routes[] = {
-    {HTTP_GET, "/ok", ok_get, "200", IN_NONE, NULL, NULL},
+    {HTTP_GET, "/ok", ok_get, "200", IN_NONE, NULL, NULL, NULL},
 };
 
 static void start(struct fake *f, struct ip_net *trusted)

@@ -22,8 +22,8 @@ static void ok_get(struct request *rq, void *ctx)
 }
 
 static const struct route routes[] = {
-    {HTTP_GET,  "/ok",   ok_get, "200", IN_AVAILABILITY, NULL, NULL},
-    {HTTP_POST, "/post", ok_get, "200", IN_CONTACT,      NULL, NULL},
+    {HTTP_GET,  "/ok",   ok_get, "200", IN_AVAILABILITY, NULL, NULL, NULL},
+    {HTTP_POST, "/post", ok_get, "200", IN_CONTACT,      NULL, NULL, NULL},
 };
 
 struct served {
