@@ -9,6 +9,20 @@ static bool ends_with(struct slice s, struct slice tail)
     return s.n >= tail.n && memcmp(s.p + s.n - tail.n, tail.p, tail.n) == 0;
 }
 
+bool desc_in_nanos(const struct metric_desc *d)
+{
+    switch (d->unit) {
+    case METRIC_ONE:
+    case METRIC_BYTES:
+        return false;
+    case METRIC_SECONDS:
+    case METRIC_RATIO:
+    case METRIC_DECIMAL:
+        return true;
+    }
+    return false;
+}
+
 size_t desc_labels(const struct metric_desc *d)
 {
     size_t n = 0;
@@ -59,10 +73,8 @@ bool desc_owns(const struct metric_desc *d, struct slice name)
 const char *desc_om_unit(const struct metric_desc *d)
 {
     static const char *const units[] = {
-        [METRIC_ONE] = NULL,
-        [METRIC_BYTES] = "_bytes",
-        [METRIC_SECONDS] = "_seconds",
-        [METRIC_RATIO] = "_ratio",
+        [METRIC_ONE] = NULL,       [METRIC_BYTES] = "_bytes", [METRIC_SECONDS] = "_seconds",
+        [METRIC_RATIO] = "_ratio", [METRIC_DECIMAL] = NULL,
     };
     const char *unit = units[d->unit];
 
@@ -83,18 +95,22 @@ static bool is_name(const char *s)
 }
 
 /*
- * Prometheus writes a bound of 1e6 or more, or of less than 1e-4, with an exponent ("1e+06"); no
- * such bound, so that one spelling serves.
+ * A decimal of at most 15 digits survives the way to a double and back (DBL_DIG), so what a scraper
+ * reads as a number and writes again is spelled as it was.
  */
+static bool is_double(uint64_t v)
+{
+    while (v > 0 && v % 10 == 0)
+        v /= 10;
+    return v < UINT64_C(1000000000000000);
+}
+
 static void check_bounds(const struct metric_desc *d)
 {
-    uint64_t one = d->unit == METRIC_SECONDS || d->unit == METRIC_RATIO ? 1000000000 : 1;
-
     MUST(d->bounds != NULL && d->n_bounds >= 1 && d->n_bounds <= METRICS_BOUNDS_MAX);
     for (size_t i = 0; i < d->n_bounds; i++) {
         MUST(i == 0 || d->bounds[i] > d->bounds[i - 1]);
-        MUST(d->bounds[i] < 1000000 * one);
-        MUST(d->bounds[i] == 0 || d->bounds[i] >= one / 10000);
+        MUST(is_double(d->bounds[i]));
     }
 }
 

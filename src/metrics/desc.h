@@ -8,6 +8,8 @@
 
 #include "metrics/registry.h"
 
+/* True when a cell counts billionths (or nanoseconds), false when it counts ones. */
+bool desc_in_nanos(const struct metric_desc *d);
 size_t desc_labels(const struct metric_desc *d);
 size_t desc_cells(const struct metric_desc *d);   /* cells of one series */
 size_t desc_samples(const struct metric_desc *d); /* lines of one series */

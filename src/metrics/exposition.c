@@ -12,7 +12,7 @@
 #include <stdlib.h>
 
 enum {
-    LE_ROOM = 32,        /* ,le="999999.999999999"}  */
+    LE_ROOM = 32,        /* ,le="1.23456789012345e+15"}  */
     EXEMPLAR_ROOM = 320, /* names, two escaped IDs, value, timestamp */
     EXEMPLAR_CHARS = 128 /* OpenMetrics: names and values together */
 };
@@ -55,16 +55,11 @@ void exposition_escape_help(struct buf *out, struct slice help, enum exposition_
     add_escaped(out, help, f == EXPOSITION_OPENMETRICS);
 }
 
-static bool in_nanos(const struct metric_desc *d)
-{
-    return d->unit == METRIC_SECONDS || d->unit == METRIC_RATIO;
-}
-
 static char *put_count(char *p, const struct metric_desc *d, uint64_t v)
 {
     char rest[FMT_NANO];
 
-    if (!in_nanos(d))
+    if (!desc_in_nanos(d))
         return fmt_u64(p, v);
     if (v <= INT64_MAX)
         return fmt_nano(p, (int64_t)v);
@@ -270,8 +265,7 @@ void exposition_render(struct registry *r,
 {
     struct page page = {r, out, f};
 
-    for (size_t i = 0; i < r->n_collectors; i++)
-        r->collectors[i].fn(r->collectors[i].ctx);
+    registry_collect(r);
     for (size_t i = 0; i < r->n_families; i++)
         if (wanted(filter, r->families[i].desc))
             add_family(&page, &r->families[i]);

@@ -9,8 +9,8 @@
  * A page promises: families in table order, series sorted by their label text, so that two pages
  * compare line by line; buckets that rise with `le`; `_count` equal to the `+Inf` bucket and to the
  * sum of the cells (it is not stored apart); the same spelling of labels and `le` in both formats
- * ("0.3", "1.0", "+Inf"); counters never go back. Between families it may differ by the events in
- * flight at that instant; when nothing is written it is exact.
+ * ("0.3", "1.0", "1e+06", "+Inf"); counters never go back. Between families it may differ by the
+ * events in flight at that instant; when nothing is written it is exact.
  *
  * Exemplars stand in OpenMetrics only, on buckets, with a value inside their bucket, and a
  * timestamp.

@@ -32,22 +32,41 @@ static char *map_memory(size_t bytes)
     return p;
 }
 
+/* 1048576 as "1.048576e+06", 10 billionths as "1e-08": `exponent` is that of the first digit. */
+static void add_scientific(struct buf *b, struct slice digits, int exponent)
+{
+    unsigned size = (unsigned)(exponent < 0 ? -exponent : exponent);
+
+    while (digits.n > 1 && digits.p[digits.n - 1] == '0')
+        digits.n--;
+    buf_add(b, digits.p, 1);
+    if (digits.n > 1)
+        buf_add_char(b, '.');
+    buf_add(b, digits.p + 1, digits.n - 1);
+    buf_addf(b, "e%c%02u", exponent < 0 ? '-' : '+', size);
+}
+
 /*
- * The spelling of Prometheus 3: always with a point. Bounds that would need an exponent are refused
- * by desc_check.
+ * The spelling of Prometheus 3: the shortest of Go's format 'g', that is with an exponent below
+ * 1e-4 and from 1e6 on, else with a point.
  */
 static void add_bound(struct buf *b, const struct metric_desc *d, size_t i)
 {
     char text[FMT_NANO], *end;
+    bool nanos = desc_in_nanos(d);
 
     if (i == d->n_bounds) {
         buf_add_str(b, "+Inf");
         return;
     }
-    if (d->unit == METRIC_SECONDS || d->unit == METRIC_RATIO)
+    end = fmt_u64(text, d->bounds[i]);
+    int exponent = (int)(end - text) - 1 - (nanos ? 9 : 0);
+    if (d->bounds[i] > 0 && (exponent < -4 || exponent >= 6)) {
+        add_scientific(b, (struct slice){text, (size_t)(end - text)}, exponent);
+        return;
+    }
+    if (nanos)
         end = fmt_nano(text, (int64_t)d->bounds[i]);
-    else
-        end = fmt_u64(text, d->bounds[i]);
     buf_add(b, text, (size_t)(end - text));
     if (memchr(text, '.', (size_t)(end - text)) == NULL)
         buf_add_str(b, ".0");
@@ -179,10 +198,25 @@ uint64_t metric_value(const struct registry *r, struct metric m)
     return registry_cell(r, m.cell);
 }
 
+void registry_each(const struct registry *r, size_t family, series_fn *fn, void *ctx)
+{
+    const struct family *f = family_at(r, family);
+
+    for (const struct series *s = atomic_load_explicit(&f->newest, memory_order_acquire); s != NULL;
+         s = s->older)
+        fn(ctx, s->values, s->metric);
+}
+
 void registry_on_collect(struct registry *r, collect_fn *fn, void *ctx)
 {
     MUST(r->n_collectors < ARRAY_LEN(r->collectors));
     r->collectors[r->n_collectors].fn = fn;
     r->collectors[r->n_collectors].ctx = ctx;
     r->n_collectors++;
+}
+
+void registry_collect(const struct registry *r)
+{
+    for (size_t i = 0; i < r->n_collectors; i++)
+        r->collectors[i].fn(r->collectors[i].ctx);
 }

@@ -49,6 +49,7 @@ enum metric_unit {
     METRIC_BYTES,   /* 1 byte */
     METRIC_SECONDS, /* 1 nanosecond, printed as seconds */
     METRIC_RATIO,   /* 1 billionth, printed as a ratio */
+    METRIC_DECIMAL, /* 1 billionth, no unit */
 };
 
 /* A row of a metrics table. Static data; strings and bounds live as long as the registry. */
@@ -56,7 +57,7 @@ struct metric_desc {
     const char *name; /* as exposed, "_total" included for counters */
     const char *help;
     const char *labels[METRICS_LABELS_MAX]; /* NULL after the last */
-    /* Histograms: ascending, in cells' units; when printed 0 or from 0.0001, and below 1e6. */
+    /* Histograms: ascending, in cells' units; of at most 15 significant digits. */
     const uint64_t *bounds;
     size_t n_bounds;
     size_t budget; /* series the family may have when `dynamic` is not 0, "other" included */
@@ -121,11 +122,20 @@ const struct metric_desc *registry_desc(const struct registry *r, size_t family)
 uint64_t metric_value(const struct registry *r, struct metric m);
 
 /*
+ * Visits the series that family `family` has now, the newest first; `values` has one per label and
+ * lives as long as the registry. Series made meanwhile may be missed. Safe from any thread.
+ */
+typedef void series_fn(void *ctx, const struct slice *values, struct metric m);
+void registry_each(const struct registry *r, size_t family, series_fn *fn, void *ctx);
+
+/*
  * Runs before each page is rendered, on the rendering thread, to set what is only known on request.
  * At most 16. Register before the first render.
  */
 typedef void collect_fn(void *ctx);
 void registry_on_collect(struct registry *r, collect_fn *fn, void *ctx);
+/* Runs them, for whoever shows numbers without a page; on the rendering thread only. */
+void registry_collect(const struct registry *r);
 
 /* The hot path: no lock, no branch on failure. `s` must be the calling thread's own shard. */
 static inline void metric_add(struct shard *s, struct metric m, uint64_t n)

@@ -63,7 +63,23 @@ TEST(a_unit_is_told_only_when_the_name_ends_in_it)
     assert_null(desc_om_unit(&d));
     d.unit = METRIC_ONE;
     assert_null(desc_om_unit(&d));
+    d.unit = METRIC_DECIMAL;
+    assert_null(desc_om_unit(&d));
     assert_string_equal(desc_om_unit(&histogram), "bytes");
+}
+
+TEST(units_of_billionths_are_told_from_those_of_ones)
+{
+    static const bool nanos[] = {
+        [METRIC_ONE] = false,  [METRIC_BYTES] = false,  [METRIC_SECONDS] = true,
+        [METRIC_RATIO] = true, [METRIC_DECIMAL] = true,
+    };
+    struct metric_desc d = counter;
+
+    for (unsigned i = 0; i < ARRAY_LEN(nanos); i++) {
+        d.unit = (enum metric_unit)i;
+        assert_int_equal(desc_in_nanos(&d), nanos[i]);
+    }
 }
 
 static void check(void *arg)
@@ -78,8 +94,8 @@ static void check_two(void *arg)
 
 TEST(a_bad_row_ends_the_process)
 {
-    static const uint64_t falling[] = {2, 1}, large[] = {1, 1000000}, tiny[] = {99999};
-    static const uint64_t fine_large[] = {0, 999999}, fine_tiny[] = {100000};
+    static const uint64_t falling[] = {2, 1}, long_one[] = {1, 1000000000000001};
+    static const uint64_t fine_large[] = {0, 1000000000000000000}, fine_tiny[] = {1};
     struct metric_desc bad[12], good[4] = {counter, histogram, histogram, histogram};
     size_t n = 0;
 
@@ -94,10 +110,10 @@ TEST(a_bad_row_ends_the_process)
     bad[n] = histogram, bad[n++].labels[1] = "le";
     bad[n] = histogram, bad[n++].labels[1] = "a";
     bad[n] = histogram, bad[n++].bounds = falling;
-    bad[n] = histogram, bad[n++].bounds = large;
+    bad[n] = histogram, bad[n++].bounds = long_one;
     for (size_t i = 0; i < n; i++)
         assert_true(dies(check, &bad[i]));
-    bad[0] = histogram, bad[0].unit = METRIC_SECONDS, bad[0].bounds = tiny, bad[0].n_bounds = 1;
+    bad[0] = histogram, bad[0].unit = METRIC_SECONDS, bad[0].bounds = long_one;
     bad[1] = histogram, bad[1].dynamic = 1, bad[1].budget = 0;
     bad[2] = histogram, bad[2].n_bounds = 0;
     bad[3] = histogram, bad[3].type = METRIC_GAUGE, bad[3].name = "g_total";
@@ -132,5 +148,6 @@ TEST(two_families_must_not_share_a_name_in_either_format)
 RUN_TESTS(T(sizes_follow_from_the_row),
           T(a_family_owns_its_names_in_both_formats_and_those_of_its_samples),
           T(a_unit_is_told_only_when_the_name_ends_in_it),
+          T(units_of_billionths_are_told_from_those_of_ones),
           T(a_bad_row_ends_the_process),
           T(two_families_must_not_share_a_name_in_either_format))

@@ -302,6 +302,63 @@ TEST(numbers_are_exact_to_the_last_digit)
     }
 }
 
+/* What Go's strconv.FormatFloat(v, 'g', -1, 64) writes, and ".0" where that has neither '.' nor 'e'. */
+TEST(bounds_are_spelled_as_prometheus_writes_floats)
+{
+    static const struct {
+        enum metric_unit unit;
+        uint64_t bound;
+        const char *le;
+    } cases[] = {
+        {METRIC_ONE,     0,                             "0.0"             },
+        {METRIC_ONE,     1,                             "1.0"             },
+        {METRIC_ONE,     10,                            "10.0"            },
+        {METRIC_BYTES,   262144,                        "262144.0"        },
+        {METRIC_BYTES,   999999,                        "999999.0"        },
+        {METRIC_BYTES,   1000000,                       "1e+06"           },
+        {METRIC_BYTES,   1000001,                       "1.000001e+06"    },
+        {METRIC_BYTES,   1048576,                       "1.048576e+06"    },
+        {METRIC_BYTES,   2500000,                       "2.5e+06"         },
+        {METRIC_BYTES,   25000000,                      "2.5e+07"         },
+        {METRIC_BYTES,   1000000000,                    "1e+09"           },
+        {METRIC_BYTES,   UINT64_C(68719476736),         "6.8719476736e+10"},
+        {METRIC_BYTES,   UINT64_C(10000000000000000),   "1e+16"           },
+        {METRIC_SECONDS, 1,                             "1e-09"           },
+        {METRIC_SECONDS, 12345,                         "1.2345e-05"      },
+        {METRIC_SECONDS, 99999,                         "9.9999e-05"      },
+        {METRIC_SECONDS, 100000,                        "0.0001"          },
+        {METRIC_SECONDS, 300000000,                     "0.3"             },
+        {METRIC_SECONDS, 2500000000,                    "2.5"             },
+        {METRIC_SECONDS, UINT64_C(999999123456789),     "999999.123456789"},
+        {METRIC_SECONDS, UINT64_C(1000000000000000),    "1e+06"           },
+        {METRIC_SECONDS, UINT64_C(86400000000000),      "86400.0"         },
+        {METRIC_SECONDS, UINT64_C(1234567000000000000), "1.234567e+09"    },
+        {METRIC_DECIMAL, 10000000,                      "0.01"            },
+        {METRIC_DECIMAL, 1000000000,                    "1.0"             },
+    };
+    static const enum exposition_format formats[] = {EXPOSITION_TEXT, EXPOSITION_OPENMETRICS};
+
+    for (size_t i = 0; i < 2 * ARRAY_LEN(cases); i++) {
+        struct metric_desc d = {.name = "x",
+                                .help = "h",
+                                .bounds = &cases[i / 2].bound,
+                                .n_bounds = 1,
+                                .type = METRIC_HISTOGRAM,
+                                .unit = cases[i / 2].unit};
+        struct registry *r = registry_new(&d, 1, &(struct registry_options){1, 10});
+        struct buf out = BUF_INIT, want = BUF_INIT;
+
+        (void)series_plain(r, 0);
+        exposition_render(r, formats[i % 2], NULL, &out);
+        buf_addf(&want, "\nx_bucket{le=\"%s\"} 0\n", cases[i / 2].le);
+        if (strstr(buf_cstr(&out), buf_cstr(&want)) == NULL)
+            fail_msg("no%sin %s", want.data, out.data);
+        buf_release(&out);
+        buf_release(&want);
+        registry_free(r);
+    }
+}
+
 TEST(escapes_are_those_of_the_format)
 {
     struct buf b = BUF_INIT;
@@ -324,4 +381,5 @@ RUN_TESTS(T(a_page_of_text_0_0_4),
           T(a_filter_takes_every_name_of_a_family),
           T(series_made_between_pages_find_their_place),
           T(numbers_are_exact_to_the_last_digit),
+          T(bounds_are_spelled_as_prometheus_writes_floats),
           T(escapes_are_those_of_the_format))

@@ -25,7 +25,8 @@ struct fixture {
 
 static void setup(struct fixture *f)
 {
-    f->r = registry_new(metric_table, METRIC_FAMILIES, &(struct registry_options){1, 200});
+    f->r = registry_new(metric_table, METRIC_FAMILIES,
+                        &(struct registry_options){1, METRICS_MAX_SAMPLES});
     f->p = process_metrics_new(f->r, registry_shard(f->r, 0));
     f->page = (struct buf)BUF_INIT;
 }

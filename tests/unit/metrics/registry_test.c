@@ -256,6 +256,46 @@ TEST(collectors_run_before_each_page)
     registry_free(r);
 }
 
+struct visit {
+    struct registry *r;
+    char names[32];
+    uint64_t sum;
+};
+
+static void note(void *ctx, const struct slice *values, struct metric m)
+{
+    struct visit *v = ctx;
+
+    strncat(v->names, values[0].p, values[0].n);
+    strncat(v->names, " ", 2);
+    v->sum += metric_value(v->r, m);
+}
+
+TEST(every_series_of_a_family_is_visited_the_newest_first)
+{
+    struct registry *r = make(2, 100);
+    struct visit v = {.r = r};
+
+    metric_add(registry_shard(r, 0), series_get(r, EVENTS, &SLICE_LIT("a")), 2);
+    metric_add(registry_shard(r, 1), series_get(r, EVENTS, &SLICE_LIT("b")), 3);
+    metric_add(registry_shard(r, 1), series_get(r, EVENTS, &SLICE_LIT("a")), 4);
+    registry_each(r, EVENTS, note, &v);
+    assert_string_equal(v.names, "b a ");
+    assert_int_equal(v.sum, 9);
+    registry_free(r);
+}
+
+TEST(collectors_run_without_a_page_too)
+{
+    struct registry *r = make(1, 100);
+    int calls = 0;
+
+    registry_on_collect(r, count_calls, &calls);
+    registry_collect(r);
+    assert_int_equal(calls, 1);
+    registry_free(r);
+}
+
 RUN_TESTS(T(a_series_exists_at_0_and_sums_over_all_shards),
           T(the_same_values_give_the_same_series_and_others_another),
           T(a_gauge_goes_below_0_and_one_shard_may_take_back_what_another_added),
@@ -266,4 +306,6 @@ RUN_TESTS(T(a_series_exists_at_0_and_sums_over_all_shards),
           T(room_for_two_million_samples_takes_no_memory_until_it_is_used),
           T(a_hundred_thousand_series_are_each_their_own_and_stand_in_order),
           T(a_page_with_just_enough_room_holds_one_series_of_each_family),
-          T(collectors_run_before_each_page))
+          T(collectors_run_before_each_page),
+          T(every_series_of_a_family_is_visited_the_newest_first),
+          T(collectors_run_without_a_page_too))

@@ -17,7 +17,8 @@ TEST(every_row_is_well_formed)
 TEST(names_say_their_unit)
 {
     for (size_t i = 0; i < METRIC_FAMILIES; i++)
-        assert_int_equal(metric_table[i].unit != METRIC_ONE,
+        assert_int_equal(metric_table[i].unit != METRIC_ONE &&
+                             metric_table[i].unit != METRIC_DECIMAL,
                          desc_om_unit(&metric_table[i]) != NULL);
 }
 
@@ -46,6 +47,17 @@ TEST(the_names_labels_and_types_the_design_fixes)
         {"http_rejected_total",                          METRIC_COUNTER,   {"reason"}                      },
         {"contact_submissions_total",                    METRIC_COUNTER,   {"source", "service"}           },
         {"contact_rejections_total",                     METRIC_COUNTER,   {"reason"}                      },
+        {"received_metrics_total",                       METRIC_COUNTER,   {NULL}                          },
+        {"rum_reports_total",                            METRIC_COUNTER,   {"outcome"}                     },
+        {"rum_errors_total",                             METRIC_COUNTER,   {"kind"}                        },
+        {"page_load_time_seconds",                       METRIC_HISTOGRAM, {NULL}                          },
+        {"memory_usage_bytes",                           METRIC_GAUGE,     {NULL}                          },
+        {"memory_usage_distribution_bytes",              METRIC_HISTOGRAM, {NULL}                          },
+        {"rum_lcp_seconds",                              METRIC_HISTOGRAM, {"page"}                        },
+        {"rum_inp_seconds",                              METRIC_HISTOGRAM, {"page"}                        },
+        {"rum_cls",                                      METRIC_HISTOGRAM, {"page"}                        },
+        {"rum_fcp_seconds",                              METRIC_HISTOGRAM, {"page"}                        },
+        {"rum_ttfb_seconds",                             METRIC_HISTOGRAM, {"page"}                        },
         {"slo_events_total",                             METRIC_COUNTER,   {"slo", "outcome"}              },
         {"slo_objective_ratio",                          METRIC_GAUGE,     {"slo"}                         },
         {"dependency_up",                                METRIC_GAUGE,     {"name"}                        },
@@ -92,9 +104,25 @@ TEST(the_bounds_of_the_duration_hold_the_threshold_of_the_slo)
 
 TEST(only_what_clients_can_choose_is_dynamic)
 {
+    static const struct {
+        size_t family, budget;
+    } rows[] = {
+        {METRIC_CONTACT_SUBMISSIONS, 64},
+        {METRIC_RUM_LCP,             32},
+        {METRIC_RUM_INP,             32},
+        {METRIC_RUM_CLS,             32},
+        {METRIC_RUM_FCP,             32},
+        {METRIC_RUM_TTFB,            32},
+    };
+    size_t n = 0;
+
     for (size_t i = 0; i < METRIC_FAMILIES; i++)
-        assert_int_equal(metric_table[i].dynamic, i == METRIC_CONTACT_SUBMISSIONS ? 1 : 0);
-    assert_int_equal(metric_table[METRIC_CONTACT_SUBMISSIONS].budget, 64);
+        n += metric_table[i].dynamic != 0;
+    assert_int_equal(n, ARRAY_LEN(rows));
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        assert_int_equal(metric_table[rows[i].family].dynamic, 1);
+        assert_int_equal(metric_table[rows[i].family].budget, rows[i].budget);
+    }
 }
 
 RUN_TESTS(T(every_row_is_well_formed),
