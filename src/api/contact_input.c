@@ -134,13 +134,12 @@ bool contact_read(const struct request *rq,
                   struct contact_refusal *ret_why)
 {
     struct contact_input in = {.form = FORM_INIT};
-    struct slice type = rq->head.content_type, coding = slice_trim(rq->head.content_encoding);
+    struct slice type = rq->head.content_type;
     bool ok;
 
     if (rq->body.p == NULL)
         return refuse_malformed(ret_why, "The request has no body.");
-    if (rq->head.encoding_count > 1 ||
-        (coding.n > 0 && !slice_eq_nocase(coding, SLICE_LIT("identity")))) {
+    if (!body_is_plain(&rq->head)) {
         (void)refuse_media_type(ret_why, "The body must not be compressed.");
         ret_why->hint = (struct answer_header){"accept-encoding", SLICE_LIT("identity")};
         return false;

@@ -129,6 +129,7 @@ static bool start_base(struct app *app, struct err *err)
         metric_table, METRIC_FAMILIES,
         &(struct registry_options){app->workers + SHARDS_BESIDE, c->metrics_max_samples});
     app->shard = registry_shard(app->registry, app->workers + SHARD_MAIN);
+    app->api.recent = recent_new(app->workers);
     app->process = process_metrics_new(app->registry, app->shard);
     app->self = self_metrics_new(app->registry, app->shard);
     app->http = http_metrics_new(app->registry);
@@ -163,11 +164,15 @@ static bool start_store(struct app *app, struct err *err)
     app->api.store = app->store;
     app->api.registry = app->registry;
     app->api.clients = rate_table_new();
+    app->api.senders = rate_table_new();
     app->api.version = sidelight_version;
     app->api.service = slice_str(app->started->config.service);
+    app->api.rum_keep = app->started->config.rum_keep;
     app->api.start_ns = clock_mono_ns();
     app->api.start_unix_ns = process_start_unix_ns();
+    app->api.shard = app->shard;
     api_init(&app->api);
+    api_prepare(&app->api, &app->started->api);
     start_control(app);
     return true;
 }
@@ -199,11 +204,13 @@ static void on_signal(void *arg, int signo)
 static unsigned on_tick(void *arg)
 {
     struct app *app = arg;
+    uint64_t now_ns = clock_mono_ns();
     enum drain_action action;
 
+    api_tick(&app->api, clock_wall_ms(), now_ns);
     if (app->drain.state == DRAIN_OFF)
         return TICK_MS;
-    action = drain_step(&app->drain, clock_mono_ns(), server_drained(app->server),
+    action = drain_step(&app->drain, now_ns, server_drained(app->server),
                         api_scrapers_waiting(&app->api, app->drain.began_ns));
     switch (action) {
     case DRAIN_CLOSE_PUBLIC:
@@ -260,6 +267,7 @@ static bool start_public(struct app *app, struct err *err)
 
     gauges_connection_limit(app->gauges, opt.max_connections);
     service_init(&app->public, public_routes, n_public_routes, &app->api, app->http);
+    app->public.recent = app->api.recent;
     if (!host_port_parse(slice_str(c->listen_public), &hp, err) ||
         !listen_open(&hp, &opt.listen_fd, err))
         return false;
@@ -293,6 +301,7 @@ static void stop(struct app *app)
     if (app->ops != NULL)
         ops_close(app->ops, OPS_CLOSE_MS);
     store_control_free(app->control);
+    api_flush(&app->api);
     store_close(app->store);
     server_free(app->server);
     ops_free(app->ops);
@@ -301,6 +310,8 @@ static void stop(struct app *app)
     service_release(&app->internal);
     api_release(&app->api);
     rate_table_free(app->api.clients);
+    rate_table_free(app->api.senders);
+    recent_free(app->api.recent);
     gauges_free(app->gauges);
     http_metrics_free(app->http);
     self_metrics_free(app->self);

@@ -3,6 +3,7 @@
  * What the main thread puts on the page: facts of the process and numbers that other modules keep
  * themselves.
  */
+#include "api/visits.h"
 #include "app/app.h"
 #include "app/version.h"
 #include "base/clock.h"
@@ -14,7 +15,7 @@ struct gauges {
     struct metric objective[SLOS];
     struct metric draining, reload_ok, reload_time, restart;
     struct metric connections_limit, log_lines, log_dropped, evictions;
-    struct metric up, queue, queue_limit, queue_full;
+    struct metric up, queue, queue_limit, queue_full, visitors;
     struct metric conns[SERVER_WORKERS_MAX];
 };
 
@@ -23,7 +24,9 @@ static void collect_store(struct gauges *g)
     struct store_health health;
     struct store_stats st;
 
-    metric_set(g->app->shard, g->evictions, (int64_t)rate_table_evictions(g->app->api.clients));
+    metric_set(g->app->shard, g->evictions,
+               (int64_t)(rate_table_evictions(g->app->api.clients) +
+                         rate_table_evictions(g->app->api.senders)));
     /* Not the writing thread's to say: it may hang in a sync. */
     store_health(g->app->store, &health);
     metric_set(g->app->shard, g->up, health.up);
@@ -44,6 +47,9 @@ static void collect(void *ctx)
     metric_set(app->shard, g->log_dropped, (int64_t)ls.dropped);
     if (app->store != NULL)
         collect_store(g);
+    if (app->api.visits != NULL)
+        metric_set(app->shard, g->visitors,
+                   (int64_t)visits_recent(app->api.visits, clock_mono_ns()));
     for (unsigned i = 0; app->server != NULL && i < app->workers; i++)
         metric_set(app->shard, g->conns[i], (int64_t)server_connections(app->server, i));
 }
@@ -83,6 +89,7 @@ struct gauges *gauges_new(struct app *app)
     g->queue = series_plain(r, METRIC_STORE_QUEUE);
     g->queue_limit = series_plain(r, METRIC_STORE_QUEUE_LIMIT);
     g->queue_full = series_plain(r, METRIC_STORE_QUEUE_FULL);
+    g->visitors = series_plain(r, METRIC_VISITORS);
     name_workers(g);
     metric_set(app->shard, series_get(r, METRIC_BUILD_INFO, build), 1);
     registry_on_collect(r, collect, g);

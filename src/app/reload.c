@@ -32,6 +32,7 @@ void app_reload(struct app *app)
     ops_set_live(app->ops, &live);
     settings_unref(app->settings);
     app->settings = fresh;
+    api_prepare(&app->api, &fresh->api);
     log_set_level(app->log, fresh->config.log_level);
     store_set_retention(app->store, fresh->config.contact_retention);
     gauges_loaded(app->gauges, &fresh->config);

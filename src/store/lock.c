@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One process per store: `<path>.lock`, held by flock(2) for the life of the process. The file is never deleted: whoever
- * waits has it open, and a new one of the same name would be another lock.
+ * One process per store: `<path>.lock`, held by flock(2) for the life of the process. The file is
+ * never deleted: whoever waits has it open, and a new one of the same name would be another lock.
  */
 #include "base/buf.h"
 #include "base/clock.h"

@@ -10,9 +10,15 @@
 const char *operation_name(enum store_operation op)
 {
     static const char *const names[OP_COUNT] = {
-        [OP_OPEN] = "open",     [OP_BEGIN] = "begin",   [OP_ADD] = "add",
-        [OP_DELETE] = "delete", [OP_COMMIT] = "commit", [OP_CHECKPOINT] = "checkpoint",
-        [OP_PROBE] = "probe",   [OP_TIDY] = "tidy",
+        [OP_OPEN] = "open",
+        [OP_BEGIN] = "begin",
+        [OP_ADD] = "add",
+        [OP_DELETE] = "delete",
+        [OP_VISITS] = "visits",
+        [OP_COMMIT] = "commit",
+        [OP_CHECKPOINT] = "checkpoint",
+        [OP_PROBE] = "probe",
+        [OP_TIDY] = "tidy",
     };
 
     MUST(op < OP_COUNT);
@@ -44,7 +50,8 @@ void meter_error(struct meter *m, enum store_operation op)
 
 void meter_commit(struct meter *m, size_t jobs, uint64_t ns)
 {
-    (void)histogram_observe(m->shard, m->batch, bounds_batch, N_BOUNDS_BATCH, jobs);
+    if (jobs > 0)
+        (void)histogram_observe(m->shard, m->batch, bounds_batch, N_BOUNDS_BATCH, jobs);
     (void)histogram_observe(m->shard, m->commit, bounds_duration, N_BOUNDS_DURATION, ns);
 }
 

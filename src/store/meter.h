@@ -13,6 +13,7 @@ enum store_operation {
     OP_BEGIN,
     OP_ADD,
     OP_DELETE,
+    OP_VISITS,
     OP_COMMIT,
     OP_CHECKPOINT,
     OP_PROBE,
@@ -31,7 +32,8 @@ struct meter {
 void meter_init(struct meter *m, struct registry *r, struct shard *s);
 
 void meter_error(struct meter *m, enum store_operation op);
-void meter_commit(struct meter *m, size_t jobs, uint64_t ns); /* one that succeeded */
+/* One that succeeded; `jobs` without the visitor counter's. */
+void meter_commit(struct meter *m, size_t jobs, uint64_t ns);
 void meter_probe(struct meter *m, uint64_t ns);
 void meter_connected(struct meter *m, bool yes);
 void meter_reopened(struct meter *m);

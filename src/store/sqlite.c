@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The SQLite backend: opening and closing the one file, and transactions. What is in them is in sqlite_rows.c, upkeep in
- * sqlite_tidy.c, copies in sqlite_backup.c; the schema in sqlite_migrate.c, reading from elsewhere in sqlite_read.c.
+ * The SQLite backend: opening and closing the one file, and transactions. What is in them is in
+ * sqlite_rows.c and sqlite_visits.c, upkeep in sqlite_tidy.c, copies in sqlite_backup.c; the schema
+ * in sqlite_migrate.c, reading from elsewhere in sqlite_read.c.
  */
 #include "store/sqlite_backend.h"
 
@@ -17,8 +18,9 @@
 enum { CHECKPOINT_PAGES = 1000 }; /* of 4 KiB in the log; then it is copied into the file */
 
 /*
- * The log is cut back to 8 MiB when it starts over. 1 MiB of cache is plenty: rows are written once. Deleted rows are
- * overwritten with zeros; a copy that SQLite left in an unused part of a page when it moved the row to another is not.
+ * The log is cut back to 8 MiB when it starts over. 1 MiB of cache is plenty: rows are written
+ * once. Deleted rows are overwritten with zeros; a copy that SQLite left in an unused part of a
+ * page when it moved the row to another is not.
  */
 static const char pragmas[] = "PRAGMA synchronous = FULL;"
                               "PRAGMA secure_delete = ON;"
@@ -45,6 +47,11 @@ static const char *const statements[SQL_COUNT] = {
     [SQL_EXPIRE] = "DELETE FROM submissions WHERE seq IN (SELECT seq FROM submissions"
                    " WHERE received_ms <= ?1 ORDER BY received_ms LIMIT ?2)",
     [SQL_PROBE] = "SELECT max(seq) FROM submissions",
+    [SQL_FIND_VISITS] = "SELECT day, visitors FROM visits WHERE id = 1",
+    [SQL_PUT_VISITS] = "INSERT OR REPLACE INTO visits (id, views, day, salt, visitors)"
+                       " VALUES (1, ?1, ?2, ?3, ?4)",
+    [SQL_PUT_VISITORS] = "INSERT OR REPLACE INTO visitors (block, hashes) VALUES (?1, ?2)",
+    [SQL_DELETE_VISITORS] = "DELETE FROM visitors",
 };
 
 /* ---- small things ---- */
@@ -76,8 +83,8 @@ static bool locked(const struct store_lock *lock, struct err *err)
 }
 
 /*
- * A commit into a file that somebody deleted or replaced syncs well and is lost all the same. Without the lock's file somebody
- * else may serve the store.
+ * A commit into a file that somebody deleted or replaced syncs well and is lost all the same.
+ * Without the lock's file somebody else may serve the store.
  */
 static bool files_in_place(const struct store_backend *b, struct err *err)
 {
@@ -100,7 +107,10 @@ bool backend_run(
 
 /* ---- open and close ---- */
 
-/* SQLite checkpoints when it closes, but not into a file that somebody renamed; its last submissions belong there too. */
+/*
+ * SQLite checkpoints when it closes, but not into a file that somebody renamed; its last
+ * submissions belong there too.
+ */
 static void sqlite_close(struct store_backend *b)
 {
     if (b->log_pages > 0)
@@ -114,8 +124,9 @@ static void sqlite_close(struct store_backend *b)
 }
 
 /*
- * SQLite would make it 0644 and let the umask decide; its log files take their mode from this one. It syncs the directory
- * when it first syncs a log, so that a new file lives through a power cut once anything in it was acknowledged.
+ * SQLite would make it 0644 and let the umask decide; its log files take their mode from this one.
+ * It syncs the directory when it first syncs a log, so that a new file lives through a power cut
+ * once anything in it was acknowledged.
  */
 static bool create_file(const char *path, struct err *err)
 {
@@ -182,7 +193,10 @@ static bool open_checked(struct store_backend *b, struct err *err)
         return false;
     db_accept(b->db);
     (void)sqlite3_wal_hook(b->db, note_pages, b); /* in place of SQLite's own checkpoints */
-    /* NORMAL spares a new store three syncs; the checkpoint that follows each open syncs it all, before any promise. */
+    /*
+     * NORMAL spares a new store three syncs; the checkpoint that follows each open syncs it all,
+     * before any promise.
+     */
     return db_exec(b->db, "PRAGMA synchronous = NORMAL", "configure the store", err) &&
            use_wal(b->db, err) && schema_migrate(b->db, version, err) &&
            db_exec(b->db, pragmas, "configure the store", err) && prepare_all(b, err) &&
@@ -216,8 +230,9 @@ static bool sqlite_open(void *arg, struct store_backend **ret, struct err *err)
 /* ---- transactions ---- */
 
 /*
- * Copies the log into the file once it is long. Before a commit, not after it as SQLite does by itself: no
- * acknowledgement waits for it, and its errors are seen. Readers may keep it from finishing; then it tries again later.
+ * Copies the log into the file once it is long. Before a commit, not after it as SQLite does by
+ * itself: no acknowledgement waits for it, and its errors are seen. Readers may keep it from
+ * finishing; then it tries again later.
  */
 static bool checkpoint_when_long(struct store_backend *b, struct err *err)
 {
@@ -263,6 +278,8 @@ const struct store_ops sqlite_ops = {
     .begin = sqlite_begin,
     .add = sqlite_add,
     .remove = sqlite_remove,
+    .put_visits = sqlite_put_visits,
+    .get_visits = sqlite_get_visits,
     .commit = sqlite_commit,
     .rollback = sqlite_rollback,
     .checkpoint = sqlite_checkpoint,

@@ -2,17 +2,19 @@
 /*
  * The SQLite backend: one file, WAL, synchronous=FULL, migrations by number (PRAGMA user_version).
  *
- * One process, one file: store_lock holds `<path>.lock` (flock) for the life of the process. Network file systems are refused,
- * since neither the lock nor WAL can be trusted there. A schema newer by more than one version is refused and the file left
- * alone; newer by one is served (migrations are additive for one version, so that a rollback works).
+ * One process, one file: store_lock holds `<path>.lock` (flock) for the life of the process.
+ * Network file systems are refused, since neither the lock nor WAL can be trusted there. A schema
+ * newer by more than one version is refused and the file left alone; newer by one is served
+ * (migrations are additive for one version, so that a rollback works).
  *
- * Readers (contacts_*) open the file read-only in another process and read page by page, so that no long read transaction
- * lets the WAL grow.
+ * Readers (contacts_*) open the file read-only in another process and read page by page, so that no
+ * long read transaction lets the WAL grow.
  *
- * A file that is not ours, damaged where the start looks (header, schema, tables), or a symbolic link is refused with its
- * bytes untouched; a damaged page further in shows only when it is read. A database or log that is renamed or deleted
- * under the running server fails the next batch or probe instead of swallowing it; the store then starts a new file. A lock file
- * that is gone fails them, too, and every attempt to reopen.
+ * A file that is not ours, damaged where the start looks (header, schema, tables), or a symbolic
+ * link is refused with its bytes untouched; a damaged page further in shows only when it is read. A
+ * database or log that is renamed or deleted under the running server fails the next batch or probe
+ * instead of swallowing it; the store then starts a new file. A lock file that is gone fails them,
+ * too, and every attempt to reopen.
  */
 #ifndef SIDELIGHT_STORE_SQLITE_H
 #define SIDELIGHT_STORE_SQLITE_H
@@ -29,8 +31,9 @@ struct sqlite_options {
 extern const struct store_ops sqlite_ops;
 
 /*
- * Takes the lock of the store at `path`, waiting at most `wait_ms`. On failure the message names the holder's pid.
- * Blocks; polls every 50 ms, and stops early with ERR_UNAVAILABLE when *stop (may be NULL) becomes true.
+ * Takes the lock of the store at `path`, waiting at most `wait_ms`. On failure the message names
+ * the holder's pid. Blocks; polls every 50 ms, and stops early with ERR_UNAVAILABLE when *stop (may
+ * be NULL) becomes true.
  */
 MUST_CHECK bool store_lock_take(const char *path,
                                 uint64_t wait_ms,
@@ -39,8 +42,8 @@ MUST_CHECK bool store_lock_take(const char *path,
                                 struct err *err);
 void store_lock_release(struct store_lock *lock); /* NULL is fine */
 /*
- * False (ERR_UNAVAILABLE) once the lock file was deleted or replaced: its name then locks nobody out. Never heals, unless the very
- * file is moved back. Any thread.
+ * False (ERR_UNAVAILABLE) once the lock file was deleted or replaced: its name then locks nobody
+ * out. Never heals, unless the very file is moved back. Any thread.
  */
 MUST_CHECK bool store_lock_in_place(const struct store_lock *lock, struct err *err);
 
@@ -56,9 +59,10 @@ typedef bool contact_fn(void *ctx,
                         struct err *err); /* false stops the reading and fails it */
 
 /*
- * Calls `fn` for every submission in order of arrival, flagged ones only with `flagged`. Reads CONTACTS_PAGE rows per
- * transaction, and none is open while `fn` runs. ERR_NOT_FOUND when there is no store at `path`. Works beside a running
- * server, and without one if the user may write beside the file (SQLite's -shm).
+ * Calls `fn` for every submission in order of arrival, flagged ones only with `flagged`. Reads
+ * CONTACTS_PAGE rows per transaction, and none is open while `fn` runs. ERR_NOT_FOUND when there is
+ * no store at `path`. Works beside a running server, and without one if the user may write beside
+ * the file (SQLite's -shm).
  */
 enum { CONTACTS_PAGE = 200 };
 MUST_CHECK bool contacts_read(

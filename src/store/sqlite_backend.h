@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The SQLite backend's own struct, shared by the files that implement its operations. Private to store/sqlite*.c.
+ * The SQLite backend's own struct, shared by the files that implement its operations. Private to
+ * store/sqlite*.c.
  */
 #ifndef SIDELIGHT_STORE_SQLITE_BACKEND_H
 #define SIDELIGHT_STORE_SQLITE_BACKEND_H
@@ -26,6 +27,10 @@ enum statement {
     SQL_FORGET_KEYS,
     SQL_EXPIRE,
     SQL_PROBE,
+    SQL_FIND_VISITS,
+    SQL_PUT_VISITS,
+    SQL_PUT_VISITORS,
+    SQL_DELETE_VISITORS,
     SQL_COUNT,
 };
 
@@ -45,7 +50,9 @@ struct store_backend {
     bool traces;                   /* the log may hold what was deleted */
 };
 
-/* Steps a statement that returns nothing of interest; `bound` is the OR of what its binds returned. */
+/*
+ * Steps a statement that returns nothing of interest; `bound` is the OR of what its binds returned.
+ */
 MUST_CHECK bool backend_run(
     struct store_backend *b, enum statement which, int bound, const char *doing, struct err *err);
 
@@ -56,6 +63,11 @@ void sqlite_rollback(struct store_backend *b);
 /* sqlite_rows.c */
 MUST_CHECK bool sqlite_add(struct store_backend *b, struct store_job *job, struct err *err);
 MUST_CHECK bool sqlite_remove(struct store_backend *b, struct store_job *job, struct err *err);
+/* sqlite_visits.c */
+MUST_CHECK bool sqlite_put_visits(struct store_backend *b, struct store_job *job, struct err *err);
+MUST_CHECK bool sqlite_get_visits(struct store_backend *b,
+                                  struct store_visits *ret,
+                                  struct err *err);
 /* sqlite_tidy.c */
 MUST_CHECK bool sqlite_checkpoint(struct store_backend *b, struct err *err);
 MUST_CHECK bool sqlite_tidy(struct store_backend *b,

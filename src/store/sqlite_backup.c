@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A copy of the store made beside the writing thread: one long read transaction, during which the log grows. What was
- * deleted is not in it, since VACUUM INTO copies rows, not pages.
+ * A copy of the store made beside the writing thread: one long read transaction, during which the
+ * log grows. What was deleted is not in it, since VACUUM INTO copies rows, not pages.
  */
 #include "store/sqlite_backend.h"
 
@@ -28,7 +28,9 @@ static int ask_stop(void *arg)
     return stop->fn(stop->ctx);
 }
 
-/* SQLite takes an empty file; made here, it has the right mode from the start and is nobody else's. */
+/*
+ * SQLite takes an empty file; made here, it has the right mode from the start and is nobody else's.
+ */
 static bool make_partial(const char *partial, struct err *err)
 {
     int fd = open(partial, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -78,7 +80,9 @@ static bool sync_file(const char *partial, uint64_t *ret_bytes, struct err *err)
     return ok;
 }
 
-/* Gives the copy its name, unless somebody has taken that meanwhile. NFS has only the second way. */
+/*
+ * Gives the copy its name, unless somebody has taken that meanwhile. NFS has only the second way.
+ */
 static bool publish(const char *partial, const char *file, struct err *err)
 {
     if (renameat2(AT_FDCWD, partial, AT_FDCWD, file, RENAME_NOREPLACE) == 0)

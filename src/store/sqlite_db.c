@@ -87,7 +87,10 @@ void db_close(sqlite3 *db)
     MUST(sqlite3_close(db) == SQLITE_OK);
 }
 
-/* Reading WAL takes a -shm file beside the database: the server's, or one of our own when none runs. */
+/*
+ * Reading WAL takes a -shm file beside the database: the server's, or one of our own when none
+ * runs.
+ */
 static bool read_version(sqlite3 *db, const char *path, struct err *err)
 {
     int64_t version = 0;

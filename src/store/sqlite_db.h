@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the SQLite backend and the reader share: opening a file without changing it, errors, and the schema by number.
- * Private to store/sqlite*.c.
+ * What the SQLite backend and the reader share: opening a file without changing it, errors, and the
+ * schema by number. Private to store/sqlite*.c.
  *
- * Failures: SQLITE_BUSY, _LOCKED and _FULL are ERR_UNAVAILABLE, _CORRUPT and _NOTADB ERR_INVALID, the rest ERR_IO. Their
- * text never holds a bound value.
+ * Failures: SQLITE_BUSY, _LOCKED and _FULL are ERR_UNAVAILABLE, _CORRUPT and _NOTADB ERR_INVALID,
+ * the rest ERR_IO. Their text never holds a bound value.
  */
 #ifndef SIDELIGHT_STORE_SQLITE_DB_H
 #define SIDELIGHT_STORE_SQLITE_DB_H
@@ -18,19 +18,19 @@ struct sqlite3_stmt;
 enum { WRITER_BUSY_MS = 1000, READER_BUSY_MS = 5000 };
 
 enum {
-    SCHEMA_VERSION = 1,         /* PRAGMA user_version of a database this program made */
+    SCHEMA_VERSION = 2,         /* PRAGMA user_version of a database this program made */
     SCHEMA_APP_ID = 0x53444c54, /* PRAGMA application_id, "SDLT" */
 };
 
 /*
- * Opens the existing file at `path`, for writing or read-only, for use by one thread at a time. Nothing is read yet, and
- * until db_accept not even closing changes the file.
+ * Opens the existing file at `path`, for writing or read-only, for use by one thread at a time.
+ * Nothing is read yet, and until db_accept not even closing changes the file.
  */
 MUST_CHECK bool db_open(const char *path, bool write, struct sqlite3 **ret, struct err *err);
 void db_accept(struct sqlite3 *db);
 /*
- * Opens a store to read it from beside a server, or without one if the user may write beside the file (SQLite's -shm).
- * ERR_NOT_FOUND when there is none, or nothing in it yet.
+ * Opens a store to read it from beside a server, or without one if the user may write beside the
+ * file (SQLite's -shm). ERR_NOT_FOUND when there is none, or nothing in it yet.
  */
 MUST_CHECK bool db_open_reader(const char *path, struct sqlite3 **ret, struct err *err);
 void db_close(struct sqlite3 *db); /* NULL is fine; every statement must be finalized */
@@ -47,12 +47,15 @@ MUST_CHECK bool db_prepare(struct sqlite3 *db,
                            struct err *err);
 
 /*
- * The schema's number; 0 for an empty database. Refuses what is not a database, another program's, and one newer than
- * SCHEMA_VERSION + 1. These are the cheap checks: a damaged page further in shows only when it is read
- * (a PRAGMA quick_check would read the whole file at each start).
+ * The schema's number; 0 for an empty database. Refuses what is not a database, another program's,
+ * and one newer than SCHEMA_VERSION + 1. These are the cheap checks: a damaged page further in
+ * shows only when it is read (a PRAGMA quick_check would read the whole file at each start).
  */
 MUST_CHECK bool schema_version(struct sqlite3 *db, const char *path, int64_t *ret, struct err *err);
-/* From `version` to SCHEMA_VERSION, each step in a transaction of its own. A newer one is left as it is. */
+/*
+ * From `version` to SCHEMA_VERSION, each step in a transaction of its own. A newer one is left as
+ * it is.
+ */
 MUST_CHECK bool schema_migrate(struct sqlite3 *db, int64_t version, struct err *err);
 
 #endif

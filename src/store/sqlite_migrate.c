@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The schema by number. A step may add tables, indexes and columns that are NULL or have a default; it may remove only what
- * the version before no longer used, so that the program before this one can still serve the database.
+ * The schema by number. A step may add tables, indexes and columns that are NULL or have a default;
+ * it may remove only what the version before no longer used, so that the program before this one
+ * can still serve the database.
  */
 #include "base/buf.h"
 #include "store/sqlite_db.h"
@@ -29,6 +30,18 @@ static const char *const steps[SCHEMA_VERSION] = {
     " created_ms INTEGER NOT NULL"
     ") STRICT, WITHOUT ROWID;"
     "CREATE INDEX idempotency_created ON idempotency (created_ms);",
+
+    "CREATE TABLE visits ("
+    " id INTEGER PRIMARY KEY CHECK (id = 1),"
+    " views INTEGER NOT NULL,"
+    " day INTEGER NOT NULL,"
+    " salt BLOB NOT NULL,"
+    " visitors INTEGER NOT NULL"
+    ") STRICT;"
+    "CREATE TABLE visitors ("
+    " block INTEGER PRIMARY KEY,"
+    " hashes BLOB NOT NULL"
+    ") STRICT;",
 };
 
 bool schema_version(sqlite3 *db, const char *path, int64_t *ret, struct err *err)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reading submissions from another process, a page at a time. Nothing is written, not even a checkpoint at the end: a
- * read-only connection can't, and the server's is the only one that may.
+ * Reading submissions from another process, a page at a time. Nothing is written, not even a
+ * checkpoint at the end: a read-only connection can't, and the server's is the only one that may.
  */
 #include "base/buf.h"
 #include "store/sqlite.h"
@@ -16,7 +16,10 @@ static const char page_sql[] = "SELECT seq, received_ms, flagged, id, name, emai
 
 enum { N_TEXTS = 6, FIRST_TEXT = 3 };
 
-/* A row copied out, so that no transaction is open while the callback runs: it may wait for a pager. */
+/*
+ * A row copied out, so that no transaction is open while the callback runs: it may wait for a
+ * pager.
+ */
 struct row {
     struct contact contact;
     size_t

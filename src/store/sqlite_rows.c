@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a job does to the rows: a submission and its idempotency key are stored together and deleted together.
+ * What a job does to the rows: a submission and its idempotency key are stored together and deleted
+ * together.
  */
 #include "store/sqlite_backend.h"
 

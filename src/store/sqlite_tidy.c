@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Upkeep: old keys, expired submissions, and the log, where traces of what was deleted would outlive it.
+ * Upkeep: old keys, expired submissions, and the log, where traces of what was deleted would
+ * outlive it.
  */
 #include "store/sqlite_backend.h"
 
 enum { TIDY_ROWS = 500 }; /* of each table in one step */
 
-/* All of the log into the file. *ret says whether the log is empty now: a reader may have kept it from that. */
+/*
+ * All of the log into the file. *ret says whether the log is empty now: a reader may have kept it
+ * from that.
+ */
 static bool empty_log(struct store_backend *b, bool *ret, struct err *err)
 {
     int pages = -1;

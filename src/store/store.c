@@ -17,6 +17,7 @@ struct store {
     struct writer writer;
     pthread_t thread;
     bool closed;
+    struct store_visits visits; /* as found */
 };
 
 /* ---- for any thread ---- */
@@ -51,6 +52,22 @@ void store_stats(const struct store *s, struct store_stats *ret)
 void store_set_retention(struct store *s, uint64_t ns)
 {
     s->writer.retention_ns = ns;
+}
+
+/* ---- the visitor counter ---- */
+
+void store_visits_release(struct store_visits *v)
+{
+    if (v->hashes != NULL)
+        explicit_bzero(v->hashes, (v->visitors - v->first) * sizeof(v->hashes[0]));
+    free(v->hashes);
+    explicit_bzero(v, sizeof(*v));
+}
+
+void store_take_visits(struct store *s, struct store_visits *ret)
+{
+    *ret = s->visits;
+    explicit_bzero(&s->visits, sizeof(s->visits));
 }
 
 /* ---- a backup ---- */
@@ -109,6 +126,7 @@ static struct store *store_make(const struct store_options *opt)
 static void store_destroy(struct store *s)
 {
     job_queue_release(&s->queue);
+    store_visits_release(&s->visits);
     free(s);
 }
 
@@ -142,7 +160,7 @@ bool store_new(const struct store_options *opt, struct store **ret, struct err *
         store_destroy(s);
         return false;
     }
-    if (!start_thread(s, err)) {
+    if (!s->writer.ops->get_visits(s->writer.backend, &s->visits, err) || !start_thread(s, err)) {
         writer_close(&s->writer);
         store_destroy(s);
         return false;

@@ -14,6 +14,9 @@
  * nobody can know. An Idempotency-Key makes the second try safe. A writing thread that hangs in a
  * sync sees no error; then the probe grows stale, and store_submit refuses too.
  *
+ * The visitor counter is stored beside the submissions (STORE_VISITS): whole and idempotent, so that
+ * a failed write is simply made again with the next numbers.
+ *
  * Metrics: the writing thread keeps store_batch_size, store_commit_seconds, store_errors_total,
  * store_reopens_total, store_expired_total, store_probe_seconds and active_database_connections;
  * store_queue_* and dependency_up{name="store"} are left to whoever collects (store_stats,
@@ -33,12 +36,18 @@
 #include "metrics/registry.h"
 
 enum {
-    /* jobs waiting; one more is refused and counted in store_queue_full_total */
+    /*
+     * jobs waiting, the visitor counter's included; one more is refused and counted in
+     * store_queue_full_total
+     */
     STORE_QUEUE_MAX = 4096,
-    STORE_BATCH_MAX = 256,  /* jobs in one commit */
-    STORE_FINGERPRINT = 32, /* BLAKE2b-256 */
-    STORE_KEY_MAX = 128,    /* bytes of an Idempotency-Key */
-    STORE_KEY_HOURS = 24,   /* how long a key is remembered */
+    STORE_BATCH_MAX = 256,       /* jobs in one commit */
+    STORE_FINGERPRINT = 32,      /* BLAKE2b-256 */
+    STORE_KEY_MAX = 128,         /* bytes of an Idempotency-Key */
+    STORE_KEY_HOURS = 24,        /* how long a key is remembered */
+    STORE_SALT = 32,             /* bytes of a day's salt */
+    STORE_BLOCK = 512,           /* visitors' hashes in one row */
+    STORE_VISITORS_MAX = 200000, /* of one day; rows beyond them are damage */
 };
 
 /* A contact submission. The slices belong to whoever made it and live as long as its job. */
@@ -53,10 +62,27 @@ struct submission {
     uint8_t fingerprint[STORE_FINGERPRINT];
 };
 
+/*
+ * The visitor counter. Read, it is all that is stored; zero-filled when nothing is. To write it,
+ * `hashes` may begin later: what comes before `first` is stored already.
+ */
+struct store_visits {
+    uint64_t views;           /* in all */
+    uint64_t day;             /* of the rest: days since 1970-01-01, UTC; 0: none */
+    uint8_t salt[STORE_SALT]; /* of the day */
+    size_t visitors;          /* of the day */
+    size_t first;             /* number of hashes[0]; a multiple of STORE_BLOCK */
+    uint64_t *hashes;         /* visitors - first of them, owned; compared, never computed with */
+    bool wiped;               /* set by a write: another day's were deleted */
+};
+/* Overwrites salt and hashes and frees; leaves it zero-filled. */
+void store_visits_release(struct store_visits *v);
+
 enum store_kind {
     STORE_ADD, /* stores `sub` */
     /* deletes the submission sub.id and its key; nothing else of `sub` is looked at */
     STORE_DELETE,
+    STORE_VISITS, /* stores `visits`, and deletes every other day's salt and hashes */
 };
 
 enum store_result {
@@ -65,8 +91,10 @@ enum store_result {
     STORE_REPLAYED,
     STORE_KEY_REUSED, /* the key was used before with another fingerprint; nothing was stored */
     STORE_DELETED,    /* of STORE_DELETE: gone, committed and synced */
-    STORE_NOT_FOUND,  /* of STORE_DELETE: there is no submission sub.id */
-    STORE_FAILED,     /* not acknowledged: the commit failed, or the store went down first */
+    /* of STORE_DELETE: there is no submission sub.id; of STORE_VISITS: nothing was stored, because
+     * what comes before visits->first is not there (a new file): send it all */
+    STORE_NOT_FOUND,
+    STORE_FAILED, /* not acknowledged: the commit failed, or the store went down first */
 };
 
 struct store_job;
@@ -79,6 +107,7 @@ typedef void store_done_fn(struct store_job *job);
 struct store_job {
     enum store_kind kind;
     struct submission sub;
+    struct store_visits *visits; /* of STORE_VISITS, else not looked at; the submitter's */
     store_done_fn *done;
     enum store_result result; /* set before done */
     struct store_job *next;   /* the store's */
@@ -111,6 +140,10 @@ struct store_ops {
     bool (*add)(struct store_backend *b, struct store_job *job, struct err *err);
     /* Within begin/commit. Sets job->result to STORE_DELETED or STORE_NOT_FOUND. */
     bool (*remove)(struct store_backend *b, struct store_job *job, struct err *err);
+    /* Within begin/commit. Sets job->result to STORE_STORED or STORE_NOT_FOUND. */
+    bool (*put_visits)(struct store_backend *b, struct store_job *job, struct err *err);
+    /* What put_visits stored; the caller releases it. A malformed part is as if it were absent. */
+    bool (*get_visits)(struct store_backend *b, struct store_visits *ret, struct err *err);
     bool (*commit)(struct store_backend *b, struct err *err); /* true: synced */
     void (*rollback)(struct store_backend *b);
     bool (*checkpoint)(struct store_backend *b,
@@ -170,6 +203,12 @@ enum store_refusal {
     STORE_DOWN,     /* out of service (store_health), or closing */
 };
 MUST_CHECK enum store_refusal store_submit(struct store *s, struct store_job *job);
+
+/*
+ * Moves what was stored of the visitor counter when the store was opened to *ret, which the caller
+ * releases; zero-filled the second time. By whoever called store_new.
+ */
+void store_take_visits(struct store *s, struct store_visits *ret);
 
 /* What the probe, made once a second by the writing thread, saw last. Never asks the database. */
 struct store_health {

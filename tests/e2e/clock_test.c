@@ -3,6 +3,7 @@
  * Steps of the wall clock, both ways: preload/clock.c in front of it. libh2o's timers go by it;
  * nothing else may.
  */
+#include "tests/e2e/lib/clock.h"
 #include "tests/e2e/lib/json.h"
 #include "tests/e2e/lib/page.h"
 #include "tests/e2e/lib/wire.h"
@@ -11,39 +12,6 @@
 
 #define HELLO "GET /health/liveness HTTP/1.1\r\nHost: localhost\r\n\r\n"
 #define LAGS "event_loop_lag_seconds_count"
-
-/*
- * From now on the server's wall clock is that far off; renamed into place, so that no half of it is
- * read.
- */
-static void set_clock(struct fixture *f, int seconds)
-{
-    const char *fresh = in_dir(f, "clock.new");
-
-    write_file(fresh, textf(f, "%d", seconds));
-    assert_int_equal(rename(fresh, in_dir(f, "clock")), 0);
-}
-
-static struct server *server_start_with_clock(struct fixture *f, const char *const *sets)
-{
-    const char *library = in_dir(f, "clock.so"), *asan = environment("ASAN_OPTIONS");
-    const char *const env[] = {
-        textf(f, "LD_PRELOAD=%s", library),
-        textf(f, "CLOCK_CONTROL=%s", in_dir(f, "clock")),
-        /* The library must come before the sanitizer's, which complains about that. */
-        textf(f, "ASAN_OPTIONS=%s%sverify_asan_link_order=0", asan != NULL ? asan : "",
-              asan != NULL ? ":" : ""),
-        NULL,
-    };
-
-    assert_int_equal(run(f,
-                         ARGS("cc", "-shared", "-fPIC", "-O1", "-D_GNU_SOURCE", "-o", library,
-                              "tests/e2e/preload/clock.c"),
-                         NULL)
-                         ->status,
-                     0);
-    return server_start_with(f, &(struct server_options){.sets = sets, .env = env});
-}
 
 /* The year that an answer's log line bears. */
 static const char *logged_at(struct server *s, const char *id)

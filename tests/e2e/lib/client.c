@@ -69,7 +69,7 @@ static void set_up(CURL *curl, unsigned port, const struct ask *ask)
     SET(CURLOPT_NOPROXY, "*");
     SET(CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
     SET(CURLOPT_FRESH_CONNECT, 1L);
-    SET(CURLOPT_TIMEOUT_MS, (long)DEADLINE_MS);
+    SET(CURLOPT_TIMEOUT_MS, ask->wait_ms > 0 ? (long)ask->wait_ms : (long)DEADLINE_MS);
     if (ask->source != NULL)
         SET(CURLOPT_INTERFACE, ask->source);
     set_body(curl, ask);

@@ -17,6 +17,7 @@ struct ask {
     const char *host;           /* an IPv4 address; NULL: 127.0.0.1 */
     const char *netns;          /* namespace to ask from (netns.h); NULL: ours */
     bool gzip;                  /* Accept-Encoding: gzip, decoded */
+    unsigned wait_ms;           /* 0: DEADLINE_MS */
 };
 #define HEADERS(...) ((const char *const[]){__VA_ARGS__, NULL})
 

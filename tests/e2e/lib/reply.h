@@ -35,7 +35,7 @@ void assert_status_(const struct reply *r, int want, const char *file, int line)
 void assert_field_(
     const struct reply *r, const char *name, const char *want, const char *file, int line);
 
-/* What every answer has: one correlation ID, nosniff, Content-Length (except 204), no Server, no control bytes. */
+/* What every answer has: one correlation ID, nosniff, Content-Length (except 204, 304), no Server, no control bytes. */
 void assert_manners(const struct reply *r);
 /* The shape of every error, with this code; the ID in the body is the one in the head. */
 void assert_error(struct fixture *f, const struct reply *r, int status, const char *code);

@@ -22,13 +22,15 @@ struct loop {
     struct shard *shard;
     struct id_source ids;
     struct pending *resumed; /* handed to pending_resume, not yet run */
+    unsigned delay_ms;       /* of the last request_delay */
 };
 
 /* The store: hands back what it was given when the test says so. */
 struct store {
     struct store_health health;
     enum store_refusal refusal;
-    struct store_job *job; /* taken, not yet done */
+    struct store_job *job;      /* taken, not yet done */
+    struct store_visits visits; /* what store_take_visits gives */
 };
 
 struct fake {
@@ -89,6 +91,13 @@ void request_suspend(struct request *rq, struct pending *p, resume_fn *fn)
     rq->pending = p;
 }
 
+void request_delay(struct request *rq, struct pending *p, unsigned ms, resume_fn *fn)
+{
+    assert_in_range(ms, 1, DELAY_MAX_MS);
+    request_suspend(rq, p, fn);
+    rq->loop->delay_ms = ms;
+}
+
 void pending_resume(struct pending *p)
 {
     assert_null(p->loop->resumed);
@@ -102,6 +111,18 @@ enum store_refusal store_submit(struct store *s, struct store_job *job)
     if (s->refusal == STORE_ACCEPTED)
         s->job = job;
     return s->refusal;
+}
+
+void store_take_visits(struct store *s, struct store_visits *ret)
+{
+    *ret = s->visits;
+    s->visits = (struct store_visits){.views = 0};
+}
+
+void store_visits_release(struct store_visits *v)
+{
+    free(v->hashes);
+    *v = (struct store_visits){.views = 0};
 }
 
 void store_health(const struct store *s, struct store_health *ret)
@@ -143,7 +164,10 @@ static UNUSED void fake_init(struct fake *f)
     f->store.health = (struct store_health){true, 123456};
     f->api.store = &f->store;
     f->api.registry = r;
+    f->api.shard = f->loop.shard;
+    f->api.rum_keep = 1000;
     f->api.clients = rate_table_new();
+    f->api.senders = rate_table_new();
     f->api.version = "1.2.3";
     f->api.service = SLICE_LIT("sidelight");
     f->api.start_ns = FAKE_START_NS;
@@ -157,6 +181,7 @@ static UNUSED void fake_release(struct fake *f)
     fake_request(f, HTTP_GET);
     api_release(&f->api);
     rate_table_free(f->api.clients);
+    rate_table_free(f->api.senders);
     registry_free(f->api.registry);
 }
 

@@ -39,7 +39,11 @@ TEST(the_ports_do_not_serve_each_others_pages)
     struct router *ops = router_new(ops_routes, n_ops_routes);
 
     assert_null(label(public, "/metrics"));
-    assert_null(label(ops, "/"));
+    assert_null(label(public, "/status.json"));
+    assert_null(label(ops, "/metrics.js"));
+    assert_null(label(ops, "/api/echo"));
+    assert_null(label(ops, "/api/error"));
+    assert_null(label(ops, "/api/users"));
     assert_null(label(ops, "/contact"));
     assert_null(label(ops, "/api/contact"));
     assert_null(label(ops, "/api/health"));
@@ -67,6 +71,12 @@ TEST(slos_cover_what_people_wait_for_and_nothing_else)
         {"/api/health",       HTTP_GET,  IN_NONE                                  },
         {"/health/liveness",  HTTP_GET,  IN_NONE                                  },
         {"/health/readiness", HTTP_GET,  IN_NONE                                  },
+        {"/metrics.js",       HTTP_GET,  IN_NONE                                  },
+        {"/api/metrics",      HTTP_POST, IN_NONE                                  },
+        {"/api/metrics",      HTTP_GET,  IN_NONE                                  },
+        {"/api/echo",         HTTP_POST, IN_AVAILABILITY | IN_LATENCY             },
+        {"/api/error",        HTTP_GET,  IN_AVAILABILITY | IN_LATENCY             },
+        {"/api/users",        HTTP_GET,  IN_AVAILABILITY | IN_LATENCY             },
     };
     struct router *r = router_new(public_routes, n_public_routes);
 
@@ -94,11 +104,41 @@ TEST(declared_statuses_are_ones_we_send)
     }
 }
 
-TEST(only_the_contact_form_counts_bodies_that_are_too_large)
+/* The row of a method and a path of the public port. */
+static const struct route *public_route(const char *path, enum http_method method)
 {
     for (size_t i = 0; i < n_public_routes; i++)
-        assert_ptr_equal(public_routes[i].too_large,
-                         public_routes[i].method == HTTP_POST ? contact_too_large : NULL);
+        if (public_routes[i].method == method && strcmp(public_routes[i].path, path) == 0)
+            return &public_routes[i];
+    fail_msg("there is no %s", path);
+    return NULL;
+}
+
+TEST(the_form_and_browser_metrics_count_bodies_that_are_too_large)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < n_public_routes; i++)
+        n += public_routes[i].too_large != NULL;
+    assert_int_equal(n, 3);
+    assert_ptr_equal(public_route("/contact", HTTP_POST)->too_large, contact_too_large);
+    assert_ptr_equal(public_route("/api/contact", HTTP_POST)->too_large, contact_too_large);
+    assert_ptr_equal(public_route("/api/metrics", HTTP_POST)->too_large, rum_too_large);
+}
+
+TEST(drills_and_the_reading_of_browser_metrics_have_gates_on_the_public_port)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < n_public_routes; i++)
+        n += public_routes[i].open != NULL;
+    assert_int_equal(n, 4);
+    assert_ptr_equal(public_route("/api/metrics", HTTP_GET)->open, rum_open);
+    assert_ptr_equal(public_route("/api/echo", HTTP_POST)->open, drills_open);
+    assert_ptr_equal(public_route("/api/error", HTTP_GET)->open, drills_open);
+    assert_ptr_equal(public_route("/api/users", HTTP_GET)->open, drills_open);
+    for (size_t i = 0; i < n_ops_routes; i++)
+        assert_null(ops_routes[i].open);
 }
 
 RUN_TESTS(T(every_row_is_found_under_its_method_and_label),
@@ -106,4 +146,5 @@ RUN_TESTS(T(every_row_is_found_under_its_method_and_label),
           T(the_ports_do_not_serve_each_others_pages),
           T(slos_cover_what_people_wait_for_and_nothing_else),
           T(declared_statuses_are_ones_we_send),
-          T(only_the_contact_form_counts_bodies_that_are_too_large))
+          T(the_form_and_browser_metrics_count_bodies_that_are_too_large),
+          T(drills_and_the_reading_of_browser_metrics_have_gates_on_the_public_port))

@@ -5,6 +5,7 @@
  */
 #include "app/app.h"
 
+#include "api/visits.h"
 #include "app/version.h"
 #include "base/clock.h"
 #include "metrics/exposition.h"
@@ -26,6 +27,20 @@ void store_health(const struct store *s, struct store_health *ret)
 void store_stats(const struct store *s, struct store_stats *ret)
 {
     *ret = s->stats;
+}
+
+void store_take_visits(UNUSED struct store *s, struct store_visits *ret)
+{
+    *ret = (struct store_visits){.views = 0};
+}
+
+void store_visits_release(UNUSED struct store_visits *v)
+{
+}
+
+enum store_refusal store_submit(UNUSED struct store *s, UNUSED struct store_job *job)
+{
+    return STORE_DOWN;
 }
 
 struct server {
@@ -178,6 +193,7 @@ TEST(numbers_of_other_modules_are_read_at_each_page)
 
     start(&p);
     p.app.api.clients = rate_table_new();
+    p.app.api.senders = rate_table_new();
     p.app.store = &store;
     p.app.server = &server;
     LOG_EVENT(p.app.log, LOG_INFO, "hello", LOG_BOOL("there", true));
@@ -197,6 +213,7 @@ TEST(numbers_of_other_modules_are_read_at_each_page)
     expect(&p, "store_queue_length 0");
     expect(&p, "worker_connections{worker=\"2\"} 21");
     rate_table_free(p.app.api.clients);
+    rate_table_free(p.app.api.senders);
     end(&p);
 }
 
@@ -210,9 +227,31 @@ TEST(no_gauges_are_freed_gladly)
     end(&p);
 }
 
+TEST(visitors_are_those_of_the_last_minutes)
+{
+    struct visits_count count;
+    struct loop loop = {.log = NULL};
+    struct request rq = {.loop = &loop, .start_ms = clock_wall_ms(), .start_ns = clock_mono_ns()};
+    struct page p;
+
+    start(&p);
+    expect(&p, "website_visitors 0");
+    p.app.api.registry = p.app.registry;
+    p.app.api.visits = visits_new(&p.app.api);
+    loop.shard = p.app.shard;
+    expect(&p, "website_visitors 0");
+    visits_add(p.app.api.visits, &rq, &count);
+    visits_add(p.app.api.visits, &rq, &count);
+    expect(&p, "website_visitors 1");
+    expect(&p, "page_views_total 2");
+    visits_free(p.app.api.visits);
+    end(&p);
+}
+
 RUN_TESTS(T(everything_stands_on_the_page_from_the_start),
           T(the_build_is_named),
           T(a_load_sets_the_objectives_and_its_time),
           T(states_are_shown),
           T(numbers_of_other_modules_are_read_at_each_page),
-          T(no_gauges_are_freed_gladly))
+          T(no_gauges_are_freed_gladly),
+          T(visitors_are_those_of_the_last_minutes))

@@ -7,9 +7,9 @@
 
 #include "tests/unit/store/fixture.h"
 
-enum { OPEN, BEGIN, ADD, DELETE, COMMIT, CHECKPOINT, PROBE, TIDY, OPERATIONS };
-static const char *const operation_names[OPERATIONS] = {"open",   "begin",      "add",   "delete",
-                                                        "commit", "checkpoint", "probe", "tidy"};
+enum { OPEN, BEGIN, ADD, DELETE, VISITS, COMMIT, CHECKPOINT, PROBE, TIDY, OPERATIONS };
+static const char *const operation_names[OPERATIONS] = {
+    "open", "begin", "add", "delete", "visits", "commit", "checkpoint", "probe", "tidy"};
 
 enum { BATCHES = 64 };
 
@@ -22,6 +22,9 @@ struct store_backend {
     /* Of the commits that were tried, in order; read when nothing runs. */
     int adds;
     int batches[BATCHES], n_batches;
+    _Atomic bool wiped;            /* what the next write of visits says */
+    uint64_t views;                /* that are stored already */
+    bool unreadable;               /* they can't be read */
     _Atomic bool missing;          /* what is to be deleted is not there */
     _Atomic uint64_t retention_ms; /* that the last tidy was told */
     _Atomic size_t to_expire;      /* submissions, by EXPIRE_STEP in each tidy */
@@ -74,6 +77,21 @@ static bool fake_remove(struct store_backend *b, struct store_job *job, struct e
     job->result = b->missing ? STORE_NOT_FOUND : STORE_DELETED;
     b->adds++;
     return act(b, DELETE, err);
+}
+
+static bool fake_put_visits(struct store_backend *b, struct store_job *job, struct err *err)
+{
+    job->result = STORE_STORED;
+    job->visits->wiped = b->wiped;
+    return act(b, VISITS, err);
+}
+
+static bool fake_get_visits(struct store_backend *b, struct store_visits *ret, struct err *err)
+{
+    if (b->unreadable)
+        return err_set(err, ERR_IO, "no visits today");
+    *ret = (struct store_visits){.views = b->views};
+    return true;
 }
 
 static bool fake_commit(struct store_backend *b, struct err *err)
@@ -142,6 +160,8 @@ static const struct store_ops fake_ops = {
     .begin = fake_begin,
     .add = fake_add,
     .remove = fake_remove,
+    .put_visits = fake_put_visits,
+    .get_visits = fake_get_visits,
     .commit = fake_commit,
     .rollback = fake_rollback,
     .checkpoint = fake_checkpoint,
