@@ -22,6 +22,9 @@ TEST='
 	python3-aiosmtpd=py:aiosmtpd  docker-compose=cmd:docker-compose
 	clang=cmd:clang  clang-format=cmd:clang-format  clang-tidy=cmd:clang-tidy  libclang-rt-14-dev=lib:fuzzer
 	strace=cmd:strace'
+# 370 MB of disk, most of what testing needs.
+BROWSER='
+	chromium=cmd:chromium  chromium-driver=cmd:chromedriver'
 POLICY=/usr/sbin/policy-rc.d
 PATH="$PATH:/usr/sbin:/sbin"    # where an ordinary user's dnsmasq and ip are
 
@@ -129,7 +132,7 @@ install() {
 case "${1-}" in
 build) rows=$BUILD ;;
 stack) rows="$BUILD $STACK" ;;
-test) rows="$BUILD $STACK $TEST" ;;
+test) rows="$BUILD $STACK $TEST $BROWSER" ;;
 --install) shift; install "$@"; exit 0 ;;
 *) die "usage: setup.sh build|stack|test" ;;
 esac
