@@ -4,8 +4,8 @@
     kind(width, title, unit, one line that says what it is, {legend: expression}, extras)
 
 A line of the page is 24 wide; panels flow from left to right. In expressions {OWN} stands for the chosen job and
-instances, {ROUTE} for these and the chosen endpoints, [~] for [$__rate_interval]. The first limit is None: what holds
-below the others. generate.py says what the extras do.
+instances, {ROUTE} for these and the chosen endpoints, {PAGE} for these and the chosen pages, [~] for
+[$__rate_interval]. The first limit is None: what holds below the others. generate.py says what the extras do.
 """
 from collections import namedtuple
 
@@ -55,6 +55,7 @@ VARIABLES = {
     'job': ('one', 'Job', 'label_values(sidelight_build_info, job)'),
     'instance': ('many', 'Replica', 'label_values(sidelight_build_info{job="$job"}, instance)'),
     'endpoint': ('many', 'Endpoint', 'label_values(http_requests_total{job="$job"}, endpoint)'),
+    'page': ('many', 'Page', 'label_values(rum_lcp_seconds_count{job="$job"}, page)'),
     'slo': ('one', 'SLO', 'label_values(slo_objective_ratio{job="$job"}, slo)'),
 }
 
@@ -361,4 +362,94 @@ CONTACT = Board(
               {'{{outcome}}': 'sum by (outcome) (rate(slo_events_total{OWN,slo="contact"}[~]))'}, stack=True),
     ])
 
-BOARDS = [TRAFFIC, SLO, PROCESS, CONTACT]
+# --- browser metrics ---
+
+Vital = namedtuple('Vital', 'name metric unit good fair text')
+
+# Good up to the first number, poor above the second: https://web.dev/articles/defining-core-web-vitals-thresholds
+# Both are bounds of the histogram, spelled as in its label le.
+VITALS = [
+    Vital('LCP', 'rum_lcp_seconds', 's', '2.5', '4.0', 'Largest Contentful Paint: when the main content was visible.'),
+    Vital('INP', 'rum_inp_seconds', 's', '0.2', '0.5', 'Interaction to Next Paint: how long the page took to react.'),
+    Vital('CLS', 'rum_cls', 'none', '0.1', '0.25', 'Cumulative Layout Shift: how much the page moved by itself.'),
+    Vital('FCP', 'rum_fcp_seconds', 's', '1.8', '3.0', 'First Contentful Paint: when anything was visible.'),
+    Vital('TTFB', 'rum_ttfb_seconds', 's', '0.8', '1.8', "Time to First Byte: when the answer's first byte came."),
+]
+# A page view is rare next to a request: steps long enough to have some, and points, since many have no neighbour.
+RARE = {'sparse': True}
+MUST_BE_MOST = [(None, 'red'), (0.75, 'green')]
+
+
+def ratings(vital):
+    return [(None, 'green'), (float(vital.good), 'orange'), (float(vital.fair), 'red')]
+
+
+def rated(vital):
+    unit = ' s' if vital.unit == 's' else ''
+    return f'Good up to {vital.good}{unit}, poor above {vital.fair}{unit}.'
+
+
+def p75(vital, window='[~]', by='le'):
+    """Where nobody was there is no number, in place of one that is NaN."""
+    return f'histogram_quantile(0.75, sum by ({by}) (rate({vital.metric}_bucket{{PAGE}}{window}))) >= 0'
+
+
+def shares(vital):
+    """Of the same three counts, so they are 1 together."""
+    good, fair = (f'sum(rate({vital.metric}_bucket{{PAGE,le="{le}"}}[~]))' for le in (vital.good, vital.fair))
+    every = f'sum(rate({vital.metric}_count{{PAGE}}[~]))'
+    return {'good': f'{good} / ({every} > 0)',
+            'needs improvement': f'({fair} - {good}) / ({every} > 0)',
+            'poor': f'({every} - {fair}) / ({every} > 0)'}
+
+
+BROWSER = Board(
+    'sidelight-browser', 'Sidelight: browser metrics',
+    'How fast the pages are for those who visit them, as their browsers measure it, and what goes wrong there.',
+    'now-24h', ['datasource', 'job', 'instance', 'page'], [
+        heading('In the shown time: of four page views, three were better'),
+        *[stat(4, f'{v.name}, p75', v.unit, v.text, {'p75': p75(v, '[$__range]')}, limits=ratings(v),
+               **({'decimals': 3} if v.unit == 'none' else {})) for v in VITALS],
+        total(4, 'Reports', 'Reports of browsers that were taken, each of one page view; of all pages.',
+              'received_metrics_total{OWN}'),
+
+        heading('p75 by page: the dashed lines are where good ends, and where poor begins'),
+        *[graph(8, f'{v.name} by page', v.unit, f'Three of four page views had less. {rated(v)}',
+                {'{{page}}': p75(v, by='le, page')}, limits=ratings(v), exemplars=True, **RARE) for v in VITALS],
+        graph(8, 'Page load', 's', 'From the start of the navigation to the end of the load event; of all pages.',
+              quantiles('page_load_time_seconds', '{OWN}', which=(50, 75, 95)), exemplars=True, **RARE),
+
+        heading('Ratings: the share of page views that were good, need improvement, or were poor'),
+        *[graph(8, f'{v.name} ratings', 'percentunit', f'Counted, not estimated. {rated(v)}',
+                shares(v), stack=True, scale={'max': 1}, **RARE) for v in VITALS],
+        graph(8, 'Good by vital', 'percentunit', 'Share of page views that were good; a vital passes from 75 % on.',
+              {v.name: shares(v)['good'] for v in VITALS}, limits=MUST_BE_MOST, scale={'max': 1}, **RARE),
+
+        heading('Page views, one by one'),
+        heatmap(12, 'LCP, all', 's', "Each page view by its LCP; a dot is one, with the ID of the page's log line.",
+                {'{{le}}': 'sum by (le) (rate(rum_lcp_seconds_bucket{PAGE}[~]))'}, exemplars=True),
+        heatmap(12, 'Page load, all', 's', 'Each page view by the time until its load event ended; of all pages.',
+                {'{{le}}': 'sum by (le) (rate(page_load_time_seconds_bucket{OWN}[~]))'}, exemplars=True),
+
+        heading('In the browser; of all pages'),
+        graph(12, 'Errors by kind', 'short', 'JavaScript errors and unhandled rejections for each page view reported.',
+              {'{{kind}}': 'sum by (kind) (rate(rum_errors_total{OWN}[~])) / on () group_left () '
+                           '(sum(rate(received_metrics_total{OWN}[~])) > 0)'}, stack=True, **RARE),
+        graph(12, 'Heap', 'bytes', 'JavaScript heap, where browsers tell; and of the last one that reported.',
+              {**quantiles('memory_usage_distribution_bytes', '{OWN}', which=(50, 75, 95)),
+               '{{instance}} last': 'memory_usage_bytes{OWN} > 0'}, **RARE),
+
+        heading('What came in; of all pages'),
+        graph(12, 'Reports by outcome', 'cps', 'What became of them: accepted, sent again, or why refused.',
+              {'{{outcome}}': 'sum by (outcome) (rate(rum_reports_total{OWN}[~]))'}, stack=True),
+        graph(12, 'Ignored by reason', 'cps', 'Parts of reports that were not counted; and IDs of vitals forgotten.',
+              {'{{reason}}': 'sum by (reason) (rate(rum_ignored_total{OWN}[~]))',
+               'IDs forgotten': 'sum(rate(rum_ids_forgotten_total{OWN}[~]))'}),
+        graph(12, 'Page views', 'short', 'Views of the home page as the server counts them, reported or not.',
+              {'views': 'sum(increase(page_views_total{OWN}[~]))',
+               'visitor not counted': 'sum(increase(website_visitors_uncounted_total{OWN}[~]))'}, bars=True),
+        graph(12, 'Visitors', 'short', 'Different visitors of the home page in five minutes, by replica.',
+              {'{{instance}}': 'website_visitors{OWN}'}, stack=True),
+    ])
+
+BOARDS = [TRAFFIC, SLO, PROCESS, CONTACT, BROWSER]

@@ -21,6 +21,7 @@ LINE_LENGTH = 120
 # Shorthand of the tables. In braces, so that no metric's name can hold one by chance.
 SHORT = [
     ('{ROUTE', '{OWN,endpoint=~"$endpoint"'),
+    ('{PAGE', '{OWN,page=~"$page"'),
     ('{OWN', '{job="$job",instance=~"$instance"'),
     ('[~]', '[$__rate_interval]'),
 ]
@@ -29,7 +30,8 @@ SHORT = [
 COLOURS = {
     'class': {'1xx': 'text', '2xx': 'green', '3xx': 'blue', '4xx': 'yellow', '5xx': 'red'},
     'outcome': {'good': 'green', 'bad': 'red', 'excluded': 'text'},
-    'p50': 'light-blue', 'p95': 'blue', 'p99': 'purple', 'mean': 'light-blue',
+    'good': 'green', 'needs improvement': 'orange', 'poor': 'red',
+    'p50': 'light-blue', 'p75': 'super-light-blue', 'p95': 'blue', 'p99': 'purple', 'mean': 'light-blue',
     'limit': 'red', 'lost': 'red', 'errors': 'red',
 }
 
@@ -113,18 +115,22 @@ def bars(row):
 
 
 def graph(row):
-    """Lines over time, or `bars`; `stack`ed; `limits` are drawn as dashed lines, and stay in sight."""
+    """Lines over time, or `bars`; `stack`ed; `limits` are drawn as dashed lines, and stay in sight. `sparse`: of events
+    that are minutes apart."""
     limits = row.more.get('limits')
     custom = {'drawStyle': 'bars' if row.more.get('bars') else 'line', 'lineWidth': 1, 'showPoints': 'never',
               'fillOpacity': 40 if row.more.get('stack') else 8, 'spanNulls': 60000,
               'stacking': {'mode': 'normal' if row.more.get('stack') else 'none', 'group': 'A'},
               'thresholdsStyle': {'mode': 'dashed' if limits else 'off'}}
+    if row.more.get('sparse'):
+        custom.update(showPoints='auto', spanNulls=3600000)
     if limits:
         custom['axisSoftMax'] = limits[-1][0] * 1.1
     defaults = {'color': {'mode': 'palette-classic'}, 'custom': custom,
                 'thresholds': thresholds(limits or [(None, 'green')])}
     if not row.more.get('signed'):
         defaults['min'] = 0
+    defaults.update(row.more.get('scale', {}))
     options = {'legend': {'showLegend': True, 'displayMode': 'table', 'placement': 'bottom',
                           'calcs': ['lastNotNull', 'max']},
                'tooltip': {'mode': 'multi', 'sort': 'desc'}}
@@ -133,6 +139,8 @@ def graph(row):
     if row.more.get('bars'):
         # $__rate_interval is a scrape longer than a step: of short steps, each event would be in several bars.
         made['interval'] = '1m'
+    if row.more.get('sparse'):
+        made['interval'] = '5m'
     return made
 
 

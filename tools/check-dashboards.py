@@ -24,7 +24,7 @@ UNITS = {'none', 'short', 'percentunit', 's', 'bytes', 'Bps', 'reqps', 'cps'}
 KINDS = {'row', 'stat', 'bargauge', 'timeseries', 'heatmap', 'table'}
 BUILT_IN = {'__range', '__rate_interval', '__interval'}
 RATES = {'rate', 'increase'}
-RED = {'5xx', 'bad', 'errors', 'lost', 'limit'}
+RED = {'5xx', 'bad', 'poor', 'errors', 'lost', 'limit'}
 # Metrics of others, and what Prometheus makes itself.
 FOREIGN = re.compile(r'(caddy|cloudflared|prometheus|alertmanager|probe|scrape)_\w+|up|ALERTS')
 # How selectors of our own metrics are narrowed to what was chosen.
@@ -76,6 +76,10 @@ def check_selector(where, s, metrics, own):
     if s.name in metrics.labels and not own.items() <= s.labels.items():
         wanted = ','.join(f'{label}{op}"{value}"' for label, (op, value) in own.items())
         fault(where, f'{s.name}: not narrowed to {wanted}')
+    # Of another bound there is no series, and so no number.
+    bounds = metrics.bounds.get(s.name, set())
+    if bounds and s.labels.get('le', ('=', '+Inf')) not in {('=', le) for le in bounds}:
+        fault(where, f'{s.name}: le must be = and one of {" ".join(sorted(bounds))}')
     if FOREIGN.fullmatch(s.name) and '_' in s.name and 'job' not in s.labels:
         fault(where, f'{s.name}: of which job?')
 
@@ -90,10 +94,15 @@ def check_window(where, s, metrics, instant):
     if s.range is not None and s.range not in allowed:
         fault(where, f'{s.name}[{s.range}]: write [{allowed[0]}]')
     quantile = any(call.name == 'histogram_quantile' for call in s.calls)
-    if s.name.endswith('_bucket') != quantile and quantile:
+    if is_histogram(s) != quantile and quantile:
         fault(where, f'histogram_quantile of {s.name}, which is no bucket')
-    if s.name.endswith('_bucket') and not any('le' in (call.by or ()) for call in s.calls):
+    if is_histogram(s) and not any('le' in (call.by or ()) for call in s.calls):
         fault(where, f'{s.name}: not summed by le')
+
+
+def is_histogram(s):
+    """All of its buckets; one of them is a counter like others."""
+    return s.name.endswith('_bucket') and 'le' not in s.labels
 
 
 def check_legend(where, target, selectors, metrics):
@@ -190,12 +199,12 @@ def check_target(where, panel, target, metrics):
         fault(where, 'heatmaps, and only they, need the format heatmap')
     if kind in ('timeseries', 'heatmap') and instant:
         fault(where, 'an instant query has no course over time')
-    carry = kind in ('timeseries', 'heatmap') and any(s.name in metrics.exemplars for s in selectors)
-    if carry != target.get('exemplar', False):
+    carry = any(is_histogram(s) and s.name in metrics.exemplars for s in selectors)
+    if (carry and kind in ('timeseries', 'heatmap')) != target.get('exemplar', False):
         fault(where, 'exemplars must be on exactly where the metric carries them')
     for s in selectors:
         quantile = any(call.name == 'histogram_quantile' for call in s.calls)
-        if s.name.endswith('_bucket') and quantile == (kind == 'heatmap'):
+        if is_histogram(s) and quantile == (kind == 'heatmap'):
             fault(where, f'{s.name}: buckets are for heatmaps and histogram_quantile')
     if kind != 'table':
         check_legend(where, target, selectors, metrics)

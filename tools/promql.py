@@ -81,6 +81,7 @@ class Metrics:
     def __init__(self):
         text = pathlib.Path('src/metrics/metrics.def').read_text()
         self.counters, self.labels, self.exemplars, self.recorded = set(), {}, set(), set()
+        self.bounds = {}
         for kind, name, row in re.findall(r'^(COUNTER|GAUGE|HISTOGRAM)\(\w+, "(\w+)",(.*?)\)\n', text, re.S | re.M):
             labels = set(re.findall(r'"(\w+)"', row.split('LABELS(')[1])) if ' LABELS(' in row else set()
             for part in ['_bucket', '_sum', '_count'] if kind == 'HISTOGRAM' else ['']:
@@ -89,6 +90,8 @@ class Metrics:
                     self.counters.add(name + part)
             if 'EXEMPLARS' in row:
                 self.exemplars.add(name + '_bucket')
+            if bounds := re.search(r' BOUNDS_(\w+)', row):
+                self.bounds[name + '_bucket'] = bounds_of(bounds[1], re.search(r' (SECONDS|RATIO|DECIMAL),', row))
         for path in rule_files():
             self.recorded |= {rule['record'] for rule in rules_of(path) if 'record' in rule}
 
@@ -102,6 +105,20 @@ class Metrics:
         if selector.name in self.labels:
             return self.labels[selector.name] | TARGET_LABELS
         return {'slo', 'window'} if selector.name.startswith('slo:') else None
+
+
+def bounds_of(name, is_decimal):
+    """The values of le, as the page spells them: 2.5, 4.0, 1e+06."""
+    table = pathlib.Path('src/metrics/table.c').read_text()
+    row = re.search(rf'bounds_{name.lower()}\[\w+\] = {{([^}}]*)}}', table)[1]
+    made = {'+Inf'}
+    for cell in filter(None, map(str.strip, row.split(','))):
+        # Sums of 7, MS(7) and MS(7) / 7.
+        parts = re.findall(r'(MS\()?(\d+)\)?(?: / (\d+))?', cell)
+        value = sum(int(n) * (1_000_000 if ms else 1) / int(by or 1) for ms, n, by in parts)
+        text = f'{value / 1e9 if is_decimal else value:g}'
+        made.add(text if re.search('[.e]', text) else text + '.0')
+    return made
 
 
 def rule_files():

@@ -8,9 +8,12 @@
  */
 #include "tests/stack/lib/stack.h"
 
+#include <math.h>
+
 #define FASTER "10"
 #define RATE_INTERVAL "4s" /* 4 x timeInterval of the data source, faster */
 #define RANGE "60s"
+#define HOME_IS_A_PAGE "STACK_SIDELIGHT_FLAGS=--set drain.delay=0s --set rum.pages=/,/contact"
 
 enum { QUERIES_MAX = 400, PATIENCE_MS = 2 * DEADLINE_MS };
 
@@ -53,6 +56,7 @@ static const char *filled(struct fixture *f, const char *expr, const char *slo)
         {"$job",             "sidelight"  },
         {"$instance",        ".+"         },
         {"$endpoint",        ".+"         },
+        {"$page",            ".+"         },
         {"$slo",             slo          }
     };
 
@@ -217,6 +221,54 @@ static struct queries *read_queries(struct stack *s)
 
 /* ---- something to show ---- */
 
+/* Just good, just not poor, poor: LCP, INP, CLS, FCP, TTFB, in milliseconds but for CLS. */
+static const double views[][5] = {
+    {2500, 200, 0.1,    1800, 800 },
+    {4000, 500, 0.25,   3000, 1800},
+    {4001, 501, 0.2501, 3001, 1801}
+};
+/* Which of them a visitor has seen: as many as make all shares different. */
+static const unsigned seen[] = {0, 0, 0, 1, 1, 2};
+static const double shares[] = {3 / 6.0, 2 / 6.0, 1 / 6.0};
+
+static void add_view(struct buf *b, const double view[5], const char *page_id, const char *view_id)
+{
+    static const char *const names[5] = {"LCP", "INP", "CLS", "FCP", "TTFB"};
+
+    buf_addf(b,
+             "%c{\"page\":\"/\",\"correlation_id\":\"%s\",\"page_load_time_seconds\":%g,"
+             "\"memory_usage_bytes\":12000000,\"errors\":[{\"kind\":\"error\"},"
+             "{\"kind\":\"unhandledrejection\"}],\"newer\":1,\"vitals\":[",
+             b->len == 0 ? '[' : ',', page_id, view[0] / 1000 + 1);
+    for (unsigned i = 0; i < ARRAY_LEN(names); i++)
+        buf_addf(b, "%s{\"name\":\"%s\",\"value\":%g,\"id\":\"%s\"}", i == 0 ? "" : ",", names[i],
+                 view[i], view_id);
+    buf_addf(b, "]}");
+}
+
+/* The home page, and what metrics.js of it sends: from the site itself, as sendBeacon does. Sent twice, it counts once. */
+static void visit_by_browser(struct stack *s, const char *client, unsigned round)
+{
+    const struct reply *r =
+        ASK_TUNNEL(s, client, .path = "/", .headers = HEADERS("Accept: text/html"));
+    const char *page_id = reply_field(r, "x-correlation-id"), *body;
+    struct buf b = BUF_INIT;
+
+    assert_status(r, 200);
+    assert_non_null(page_id);
+    for (unsigned i = 0; i < ARRAY_LEN(seen); i++)
+        add_view(&b, views[seen[i]], page_id, textf(s->f, "v1-%u-%u", round, i));
+    buf_addf(&b, "]");
+    body = keep_text(s->f, b.data, b.len);
+    buf_release(&b);
+    for (unsigned times = 0; times < 2; times++) {
+        r = ASK_TUNNEL(s, client, .path = "/api/metrics", .body = body,
+                       .headers = HEADERS("Content-Type: text/plain;charset=UTF-8",
+                                          "Origin: http://" EDGE_CADDY));
+        assert_status(r, 200);
+    }
+}
+
 /* A little of everything that users do, by a visitor of its own: limits are per client. */
 static void make_traffic(struct stack *s, unsigned round)
 {
@@ -233,6 +285,7 @@ static void make_traffic(struct stack *s, unsigned round)
     for (size_t i = 0; i < ARRAY_LEN(forms); i++)
         (void)ASK_TUNNEL(s, client, .path = "/contact", .body = forms[i],
                          .headers = HEADERS(JSON_TYPE, i < 2 ? key : "X-Sidelight-Test: 1"));
+    visit_by_browser(s, client, round);
 }
 
 /* The production files in fast motion. */
@@ -254,16 +307,41 @@ static void complain(const struct queries *qs)
                         qs->at[i].why, qs->at[i].expr);
 }
 
+/* Ratings are counted, not estimated: over all that was sent they are exact. */
+static void assert_shares(struct stack *s, const struct queries *qs, unsigned rounds)
+{
+    const double tolerance = 1e-9;
+    const size_t reports = rounds * ARRAY_LEN(seen);
+    size_t found = 0;
+
+    EVENTUALLY(prom_size(s, textf(s->f, "received_metrics_total == %zu", reports)) == 1);
+    for (size_t i = 0; i < qs->n; i++) {
+        const struct query *q = &qs->at[i];
+        const char *expr = replaced(s->f, q->expr, "[" RATE_INTERVAL "]", "[10m]");
+        double want = shares[found % ARRAY_LEN(shares)], share;
+
+        if (strcmp(q->board, "sidelight-browser") != 0 || strstr(q->panel, " ratings") == NULL)
+            continue;
+        share = prom_value(s, expr);
+        if (!(fabs(share - want) < tolerance))
+            fail_msg("%s: %.9f, not %.9f: %s", q->panel, share, want, expr);
+        found++;
+    }
+    assert_int_equal(found, ARRAY_LEN(views[0]) * ARRAY_LEN(shares));
+}
+
 TEST(every_query_of_every_dashboard_returns_data)
 {
     struct fixture *f = *state;
-    struct stack *s = stack_start(f, &(struct stack_options){.files = fast_files(f)});
+    struct stack *s = stack_start(
+        f, &(struct stack_options){.files = fast_files(f), .env = SETS(HOME_IS_A_PAGE)});
     const struct query absent = {.kind = "range", .expr = "sum(http_requests_made_total)"};
     const struct query nan = {.kind = "instant", .expr = "0 * up / 0"};
     const struct query wrong = {.kind = "range", .expr = "sum(up"};
     struct queries *qs;
     uint64_t end_ns = clock_mono_ns() + PATIENCE_MS * NS_PER_MS;
     size_t left = 1;
+    unsigned round = 0;
 
     /* The first page has every series at 0, so that the traffic after it shows. */
     EVENTUALLY(prom_size(s, "http_requests_total{job=\"sidelight\"}") > 0);
@@ -272,12 +350,13 @@ TEST(every_query_of_every_dashboard_returns_data)
     assert_string_equal(attempt(s, &absent), "no data");
     assert_string_equal(attempt(s, &nan), "no data");
     assert_contains(attempt(s, &wrong), "refused");
-    for (unsigned round = 0; left > 0 && clock_mono_ns() < end_ns; round++) {
-        make_traffic(s, round);
+    while (left > 0 && clock_mono_ns() < end_ns) {
+        make_traffic(s, round++);
         left = attempt_all(s, qs);
     }
     complain(qs);
     assert_int_equal(left, 0);
+    assert_shares(s, qs, round);
     print_message("  %zu queries\n", qs->n);
 }
 
