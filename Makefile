@@ -55,6 +55,8 @@ E2E    := $(patsubst tests/%.c,$(B)/%,$(sort $(wildcard tests/e2e/*_test.c)))
 E2ELIB := $(patsubst tests/%.c,$(B)/%.o,$(sort $(wildcard tests/e2e/lib/*.c)))
 STACK  := $(patsubst tests/%.c,$(B)/%,$(sort $(wildcard tests/stack/*_test.c)))
 STKLIB := $(patsubst tests/%.c,$(B)/%.o,$(sort $(wildcard tests/stack/lib/*.c)))
+BROWSE := $(patsubst tests/%.c,$(B)/%,$(sort $(wildcard tests/browser/*_test.c)))
+BROLIB := $(patsubst tests/%.c,$(B)/%.o,$(sort $(wildcard tests/browser/lib/*.c)))
 FUZZ   := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(sort $(wildcard tests/fuzz/*_fuzz.c)))
 CODE    = $(shell find src tests -name '*.[ch]')
 HDR    := $(sort $(shell find src tests -name '*.h' 2>/dev/null))
@@ -70,6 +72,11 @@ stack:                        ## the whole path here, without Docker: Caddy, Pro
 	$(Q)$(SETUP) stack
 	$(SUB) all
 	$(Q)tools/stack.sh
+
+drill:                        ## rehearse an outage: good traffic, then errors, until the page arrives at a receiver of its own
+	$(Q)$(SETUP) $(if $(filter-out 1,$(DRILL_FACTOR)),test,stack)
+	$(SUB) all
+	$(Q)tools/drill.sh
 
 secrets:                      ## make ./secrets for compose.yaml from .env; prints a new password once
 	$(Q)tools/secrets.sh
@@ -89,6 +96,10 @@ $(B)/$(APP): $(OBJ) $(B)/sources
 # What the tests link with: each takes only the objects it needs.
 $(B)/lib$(APP).a: $(filter-out %/app/main.o,$(OBJ)) $(B)/sources
 	$(Q)rm -f $@ && $(AR) rcs $@ $(filter-out %/app/main.o,$(OBJ))
+
+# The assembler reads them; the compiler does not know.
+WEB := $(wildcard src/web/*.html src/web/*.css src/web/*.js)
+$(B)/web/web.o build/fuzz/obj/web/web.o: $(WEB)
 
 $(B)/%.o: src/%.c $(B)/flags
 	@mkdir -p $(@D) && echo '  CC    $@'
@@ -122,11 +133,16 @@ $(B)/e2e/%.o: tests/e2e/%.c $(B)/flags
 $(B)/stack/%.o: tests/stack/%.c $(B)/flags
 	@mkdir -p $(@D) && echo '  CC    $@'
 	$(Q)$(COMPILE) -I. -o $@ $<
+$(B)/browser/%.o: tests/browser/%.c $(B)/flags
+	@mkdir -p $(@D) && echo '  CC    $@'
+	$(Q)$(COMPILE) -I. -o $@ $<
 $(UNIT): %: %.o $(B)/lib$(APP).a
 	$(Q)$(LD) -o $@ $^ -lcmocka $(LIBS) $(LDLIBS)
 $(E2E): %: %.o $(E2ELIB) $(B)/lib$(APP).a $(B)/$(APP)
 	$(Q)$(LD) -o $@ $(filter-out %/$(APP),$^) -lcmocka -lcurl $(LIBS) $(LDLIBS)
 $(STACK): %: %.o $(STKLIB) $(E2ELIB) $(B)/lib$(APP).a $(B)/$(APP)
+	$(Q)$(LD) -o $@ $(filter-out %/$(APP),$^) -lcmocka -lcurl $(LIBS) $(LDLIBS)
+$(BROWSE) $(B)/browser/screenshots: %: %.o $(BROLIB) $(STKLIB) $(E2ELIB) $(B)/lib$(APP).a $(B)/$(APP)
 	$(Q)$(LD) -o $@ $(filter-out %/$(APP),$^) -lcmocka -lcurl $(LIBS) $(LDLIBS)
 .SECONDARY:
 
@@ -151,11 +167,14 @@ e2e-suite: $(E2E)
 # The path around the server, with the server as it ships: other variants would test the same Caddy again.
 stack-suite: $(STACK)
 	$(if $(STACK),,$(error no tests of the stack found))$(Q)$(RUN_TESTS) $(STACK)
-SUITE := $(if $(filter dev,$(VARIANT)),$(STACK)) $(UNIT) $(E2E)
+# What visitors see, likewise, with a real Chromium.
+browser-suite: $(BROWSE)
+	$(if $(BROWSE),,$(error no tests in a browser found))$(Q)$(RUN_TESTS) $(BROWSE)
+SUITE := $(if $(filter dev,$(VARIANT)),$(STACK) $(BROWSE)) $(UNIT) $(E2E)
 suite: $(SUITE)
 	$(if $(UNIT),,$(error no unit tests found))$(Q)$(RUN_TESTS) $(SUITE)
 
-unit e2e stack-test:          ## run only the unit / the end-to-end tests / those of the path around it
+unit e2e stack-test browser-test:  ## run only the unit / the end-to-end tests / those of the path around it / in Chromium
 	$(Q)$(SETUP) test
 	$(SUB) $(@:-test=)-suite
 
@@ -178,6 +197,11 @@ crash:                        ## kill -9 the server 1,000 times under load; no a
 	$(SUB) crash-suite
 crash-suite: $(B)/e2e/crash_test
 	$(Q)CRASH_ROUNDS=$${CRASH_ROUNDS:-1000} TEST_TIMEOUT=$${TEST_TIMEOUT:-7200} $(RUN_TESTS) $<
+
+screenshots:                  ## docs/screenshots/*.png, of the pages as they are now
+	$(Q)$(SETUP) test
+	$(SUB) $(B)/browser/screenshots
+	$(Q)tools/screenshots.sh $(B)/browser/screenshots
 
 compose-test:                 ## build and run compose.yaml, where a Docker engine answers
 	$(Q)tools/compose-test.sh
@@ -283,8 +307,8 @@ clean:                        ## remove everything built
 help:                         ## show this list
 	@awk -F ':.*## ' '/^[a-z][a-z0-9 -]*:.*##/ { sub(/:.*/, "", $$1); printf "  %-14s %s\n", $$1, $$2 }' Makefile
 
-.PHONY: all run stack secrets setup unit e2e test compose-test caddy-check rules-check rules-mutate alerting-check \
+.PHONY: all run stack drill secrets setup unit e2e test compose-test caddy-check rules-check rules-mutate alerting-check \
         dashboards-check compose-check asan tsan coverage crash fuzz fuzz-regress format format-check headers \
         layers banned length scripts docs-check tests-check tidy lint lint-gates lint-faults check install clean help \
-        stack-test unit-suite e2e-suite stack-suite suite crash-suite fuzz-targets FORCE
+        stack-test browser-test unit-suite e2e-suite stack-suite browser-suite screenshots suite crash-suite fuzz-targets FORCE
 -include $(shell find $(B) build/fuzz build/headers build/tidy -name '*.d' 2>/dev/null)
