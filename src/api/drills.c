@@ -165,8 +165,6 @@ static const char *read_fault(const struct form *query, struct fault *ret)
     struct fault fault = {.nano = ALWAYS};
 
     fault.client = slice_eq(type, SLICE_LIT("client"));
-    if (type.p != NULL && !fault.client && !slice_eq(type, SLICE_LIT("server")))
-        return "type must be client or server.";
     if (rate.p != NULL && !parse_ratio(rate, &fault.nano, NULL))
         return "rate must be a decimal number from 0 to 1, like 0.25.";
     *ret = fault;
