@@ -29,22 +29,29 @@ static size_t find_name(struct slice name, const char *const *names, size_t n)
     return i;
 }
 
-/* Cuts the text up to the next placeholder, and the placeholder, off `*rest`. */
+struct slice page_cut(struct slice *rest, const char *open, struct slice *ret_name)
+{
+    struct slice mark = slice_str(open), before = *rest;
+    const char *at = memmem(rest->p, rest->n, mark.p, mark.n), *close;
+
+    *ret_name = SLICE_NONE;
+    if (at == NULL) {
+        *rest = SLICE_NONE;
+        return before;
+    }
+    before.n = (size_t)(at - rest->p);
+    close = memmem(at, rest->n - before.n, "}}", 2);
+    MUST(close != NULL);
+    *ret_name = (struct slice){at + mark.n, (size_t)(close - at) - mark.n};
+    *rest = (struct slice){close + 2, rest->n - (size_t)(close + 2 - rest->p)};
+    return before;
+}
+
 static struct part cut_part(struct slice *rest, const char *const *names, size_t n)
 {
-    const char *open = memmem(rest->p, rest->n, "{{", 2), *close;
-    struct slice literal = *rest, name;
+    struct slice name, literal = page_cut(rest, "{{", &name);
 
-    if (open == NULL) {
-        *rest = SLICE_NONE;
-        return (struct part){literal, NAME_NONE};
-    }
-    literal.n = (size_t)(open - rest->p);
-    close = memmem(open, rest->n - literal.n, "}}", 2);
-    MUST(close != NULL);
-    name = (struct slice){open + 2, (size_t)(close - open) - 2};
-    *rest = (struct slice){close + 2, rest->n - literal.n - name.n - 4};
-    return (struct part){literal, find_name(name, names, n)};
+    return (struct part){literal, name.p != NULL ? find_name(name, names, n) : NAME_NONE};
 }
 
 struct page_template *page_template_new(struct slice text, const char *const *names, size_t n)

@@ -24,6 +24,12 @@ struct page_value {
     bool markup;
 };
 
+/*
+ * Cuts what stands before the next `open` ("{{", or longer) off `*rest`, and the name up to the
+ * "}}" after it; *ret_name and *rest are SLICE_NONE when there is no further one.
+ */
+struct slice page_cut(struct slice *rest, const char *open, struct slice *ret_name);
+
 struct page_template;
 
 /*

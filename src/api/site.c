@@ -64,32 +64,13 @@ static struct slice part_named(struct slice name)
     return without_licence(parts[i].file());
 }
 
-/* Cuts the text before the next {{>part}} off `*rest`, and the part's name. */
-static struct slice cut_part(struct slice *rest, struct slice *ret_name)
-{
-    const char *open = memmem(rest->p, rest->n, "{{>", 3), *close;
-    struct slice before = *rest;
-
-    *ret_name = SLICE_NONE;
-    if (open == NULL) {
-        *rest = SLICE_NONE;
-        return before;
-    }
-    before.n = (size_t)(open - rest->p);
-    close = memmem(open, rest->n - before.n, "}}", 2);
-    MUST(close != NULL);
-    *ret_name = (struct slice){open + 3, (size_t)(close - open) - 3};
-    *rest = (struct slice){close + 2, rest->n - before.n - ret_name->n - 5};
-    return before;
-}
-
 /* Replaces each {{>part}} of `text`. */
 static void include(struct slice text, struct buf *ret)
 {
     while (text.p != NULL) {
         struct slice name;
 
-        buf_add_slice(ret, cut_part(&text, &name));
+        buf_add_slice(ret, page_cut(&text, "{{>", &name));
         if (name.p != NULL)
             buf_add_slice(ret, part_named(name));
     }
