@@ -38,7 +38,8 @@ static void remember_error(const struct request *rq, unsigned status, uint64_t d
 {
     if (status >= 500 && rq->loop->recent != NULL)
         recent_put(rq->loop->recent,
-                   &(struct recent_error){.ended_ms = rq->start_ms + duration / NS_PER_MS,
+                   &(struct recent_error){.ended_ns = rq->start_ns + duration,
+                                          .ended_ms = rq->start_ms + duration / NS_PER_MS,
                                           .duration_ns = duration,
                                           .endpoint = rq->endpoint->label,
                                           .status = status,

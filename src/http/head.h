@@ -54,7 +54,7 @@ struct head {
     struct slice path, query; /* of the target; query without '?', SLICE_NONE without one */
     struct slice host;
     struct slice content_type, content_encoding;
-    struct slice accept, accept_encoding;
+    struct slice accept, accept_encoding; /* of several fields only the last */
     struct slice user_agent;
     struct slice origin;         /* worth nothing unless origin_count is 1 */
     struct slice sec_fetch_site; /* of browsers: whose page asks */

@@ -14,7 +14,7 @@ enum { TRIES = 8, ID_WORDS = CORRELATION_ID_MAX / 8 };
 struct entry {
     _Atomic uint32_t seq;  /* odd while it is written; 0: never was */
     _Atomic uint32_t what; /* status, method and length of the ID */
-    _Atomic uint64_t ended_ms, duration_ns;
+    _Atomic uint64_t ended_ns, ended_ms, duration_ns;
     _Atomic(const char *) endpoint;
     _Atomic uint64_t id[ID_WORDS];
 };
@@ -70,6 +70,7 @@ void recent_put(struct recent_ring *ring, const struct recent_error *e)
     atomic_store_explicit(&ring->next, (next + 1) % RECENT_KEPT, memory_order_relaxed);
     atomic_store_explicit(&to->seq, seq + 1, memory_order_relaxed);
     atomic_store_explicit(&to->what, pack(e), memory_order_release);
+    atomic_store_explicit(&to->ended_ns, e->ended_ns, memory_order_release);
     atomic_store_explicit(&to->ended_ms, e->ended_ms, memory_order_release);
     atomic_store_explicit(&to->duration_ns, e->duration_ns, memory_order_release);
     atomic_store_explicit(&to->endpoint, e->endpoint, memory_order_release);
@@ -92,6 +93,7 @@ static bool read_once(const struct entry *from, struct recent_error *ret)
     ret->status = what & UINT16_MAX;
     ret->method = (enum http_method)(what >> 16 & 0xff);
     ret->id.n = what >> 24;
+    ret->ended_ns = atomic_load_explicit(&from->ended_ns, memory_order_acquire);
     ret->ended_ms = atomic_load_explicit(&from->ended_ms, memory_order_acquire);
     ret->duration_ns = atomic_load_explicit(&from->duration_ns, memory_order_acquire);
     ret->endpoint = atomic_load_explicit(&from->endpoint, memory_order_acquire);
@@ -119,11 +121,11 @@ static size_t insert(struct recent_error *list, size_t n, const struct recent_er
 {
     size_t i = n;
 
-    if (n == RECENT_KEPT && e->ended_ms <= list[n - 1].ended_ms)
+    if (n == RECENT_KEPT && e->ended_ns <= list[n - 1].ended_ns)
         return n;
     if (n == RECENT_KEPT)
         i = --n;
-    for (; i > 0 && list[i - 1].ended_ms < e->ended_ms; i--)
+    for (; i > 0 && list[i - 1].ended_ns < e->ended_ns; i--)
         list[i] = list[i - 1];
     list[i] = *e;
     return n + 1;

@@ -21,7 +21,8 @@
 enum { RECENT_KEPT = 50 };
 
 struct recent_error {
-    uint64_t ended_ms;    /* Unix time */
+    uint64_t ended_ns;    /* monotonic, which orders them */
+    uint64_t ended_ms;    /* Unix time, which may go back */
     uint64_t duration_ns; /* from the complete request to its answer */
     const char *endpoint; /* the route's label; static */
     unsigned status;

@@ -14,6 +14,7 @@ static void put(struct recent *r, size_t ring, uint64_t ended_ms)
     int n = snprintf(id, sizeof(id), "id-%llu", (unsigned long long)ended_ms);
 
     recent_put(recent_ring(r, ring), &(struct recent_error){
+                                         .ended_ns = ended_ms,
                                          .ended_ms = ended_ms,
                                          .duration_ns = 2 * ended_ms,
                                          .endpoint = "/contact",
@@ -61,6 +62,23 @@ TEST(the_rings_are_merged_newest_first)
     assert_int_equal(recent_list(r, list), 4);
     for (size_t i = 0; i < 4; i++)
         expect(&list[i], 40 - 10 * i);
+    recent_free(r);
+}
+
+TEST(a_wall_clock_that_goes_back_hides_nothing)
+{
+    struct recent *r = recent_new(2);
+    struct recent_error list[RECENT_KEPT];
+    struct recent_error e = {.endpoint = "/", .status = 500, .id = SLICE_LIT("new")};
+
+    for (unsigned i = 1; i <= RECENT_KEPT; i++)
+        put(r, 0, i + 1000);
+    e.ended_ns = 2000;
+    e.ended_ms = 1; /* an hour ago, by that clock */
+    recent_put(recent_ring(r, 1), &e);
+    assert_int_equal(recent_list(r, list), RECENT_KEPT);
+    assert_int_equal(list[0].ended_ms, 1);
+    assert_int_equal(list[1].ended_ms, RECENT_KEPT + 1000);
     recent_free(r);
 }
 
@@ -141,6 +159,7 @@ TEST(a_reader_during_a_storm_sees_only_whole_entries)
 
 RUN_TESTS(T(nothing_happened_yet),
           T(the_rings_are_merged_newest_first),
+          T(a_wall_clock_that_goes_back_hides_nothing),
           T(the_oldest_makes_room_at_the_limit),
           T(an_id_may_have_64_characters),
           T(a_reader_during_a_storm_sees_only_whole_entries))
