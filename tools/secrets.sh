@@ -286,10 +286,12 @@ render() {
 # the file with the owner and mode it has here. Others on this machine don't get past the directory.
 open_dir() {
 	if [ -d "$dir" ]; then
+		# First what is there, then whether it is ours: another of us may be making it.
+		found=$(find "$dir" -mindepth 1 -print -quit)
 		for key in users logins alertmanager.yml grafana_admin tunnel_token tunnel_credentials.json .lock; do
 			[ ! -e "$dir/$key" ] || known=yes
 		done
-		[ -n "${known-}" ] || [ -z "$(find "$dir" -mindepth 1 -print -quit)" ] ||
+		[ -n "${known-}" ] || [ -z "$found" ] ||
 			die "$dir holds something else; --dir needs a directory of its own"
 	else
 		mkdir -p "$dir"

@@ -62,17 +62,21 @@ TEST(the_second_run_keeps_everything)
                      '\0');
 }
 
+/* Also into a directory that is there: the first to come must not be taken for somebody else. */
 TEST(two_at_once_make_one_password)
 {
     struct fixture *f = *state;
-    const char *run_it =
-        textf(f, "tools/secrets.sh --dir %s --env /dev/null", in_dir(f, "secrets"));
-    const struct outcome *o =
-        run(f, ARGS("sh", "-c", textf(f, "%s & %s; wait", run_it, run_it)), NULL);
 
-    assert_string_equal(o->err, "");
-    assert_int_equal(count_of(o->out, "password: "), 1);
-    assert_int_equal(count_of(secret_file(f, "users"), "\n"), 1);
+    for (int i = 0; i < 10; i++) {
+        const char *dir = in_dir(f, textf(f, "at-once-%d", i));
+        const char *run_it = textf(f, "tools/secrets.sh --dir %s --env /dev/null", dir);
+        const struct outcome *o = run(
+            f, ARGS("sh", "-c", textf(f, "mkdir %s; %s & %s; wait", dir, run_it, run_it)), NULL);
+
+        assert_string_equal(o->err, "");
+        assert_int_equal(count_of(o->out, "password: "), 1);
+        assert_int_equal(count_of(read_file(f, textf(f, "%s/users", dir)), "\n"), 1);
+    }
 }
 
 TEST(a_tunnel_token_is_kept_until_another_comes)
