@@ -22,7 +22,7 @@ TEST='
 	python3-aiosmtpd=py:aiosmtpd  docker-compose=cmd:docker-compose
 	clang=cmd:clang  clang-format=cmd:clang-format  clang-tidy=cmd:clang-tidy  libclang-rt-14-dev=lib:fuzzer
 	strace=cmd:strace'
-# 370 MB of disk, most of what testing needs.
+# 370 MB of disk.
 BROWSER='
 	chromium=cmd:chromium  chromium-driver=cmd:chromedriver'
 POLICY=/usr/sbin/policy-rc.d
