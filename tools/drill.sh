@@ -159,7 +159,11 @@ finish() {
 	trap - EXIT
 	exit "$1"
 }
-on_exit() { [ -z "$stack" ] || finish 1; }
+on_exit() {
+	status=1
+	[ -z "$signalled" ] || status=130
+	[ -z "$stack" ] || finish $status
+}
 
 # --- the rehearsal ---
 
@@ -183,9 +187,11 @@ bad_phase() {
 	tell "ERRORS STOP. On a server the alert would end once its short window is clean again, in five to thirty minutes."
 }
 
+# Ctrl-C goes to the whole group: the shell that asks for the time may be the one it ends.
 next() {
+	spent=$(elapsed) || :
 	must_go_on
-	[ "$(elapsed)" -lt "$DRILL_LIMIT" ] || finish 1 "NO PAGE after $DRILL_LIMIT s"
+	[ "$spent" -lt "$DRILL_LIMIT" ] || finish 1 "NO PAGE after $DRILL_LIMIT s"
 	look
 	sleep 0.5
 }

@@ -9,6 +9,7 @@
 #include "store/writer.h"
 
 #include <signal.h>
+#include <sodium.h>
 #include <stdlib.h>
 
 struct store {
@@ -59,15 +60,15 @@ void store_set_retention(struct store *s, uint64_t ns)
 void store_visits_release(struct store_visits *v)
 {
     if (v->hashes != NULL)
-        explicit_bzero(v->hashes, (v->visitors - v->first) * sizeof(v->hashes[0]));
+        sodium_memzero(v->hashes, (v->visitors - v->first) * sizeof(v->hashes[0]));
     free(v->hashes);
-    explicit_bzero(v, sizeof(*v));
+    sodium_memzero(v, sizeof(*v));
 }
 
 void store_take_visits(struct store *s, struct store_visits *ret)
 {
     *ret = s->visits;
-    explicit_bzero(&s->visits, sizeof(s->visits));
+    sodium_memzero(&s->visits, sizeof(s->visits));
 }
 
 /* ---- a backup ---- */

@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { DRILL_MS = 120000 };
@@ -185,6 +186,24 @@ TEST(ctrl_c_ends_all_of_it)
     assert_nothing_runs(d);
 }
 
+/* It goes to every process of the terminal: also to the `date` that the drill waits for at that moment. */
+TEST(ctrl_c_while_it_looks_at_the_clock_is_no_missing_page)
+{
+    struct fixture *f = *state;
+    const char *slow = in_dir(f, "date");
+    struct drill *d;
+
+    write_file(slow, "#!/bin/sh\nsleep 0.3\nexec /bin/date \"$@\"\n");
+    assert_int_equal(chmod(slow, 0755), 0);
+    d = begin(f, ARGS(textf(f, "PATH=%s:%s", fixture_dir(f), environment("PATH"))));
+    see(d, "good traffic");
+    assert_int_equal(kill(-d->pid, SIGINT), 0);
+    assert_status_is(d, 130);
+    assert_lacks(seen(d), "NO PAGE");
+    assert_story(d, ARGS("interrupted", "all ended"));
+    assert_nothing_runs(d);
+}
+
 TEST(a_drill_that_is_killed_leaves_nothing_running)
 {
     struct fixture *f = *state;
@@ -255,6 +274,7 @@ TEST(nonsense_is_refused_with_a_word_on_what_is_allowed)
 STACK_TESTS(T(errors_become_a_page_and_everybody_says_so_on_the_way),
             T(on_loopback_it_is_the_same),
             T(ctrl_c_ends_all_of_it),
+            T(ctrl_c_while_it_looks_at_the_clock_is_no_missing_page),
             T(a_drill_that_is_killed_leaves_nothing_running),
             T(without_a_page_it_fails),
             T(it_refuses_to_write_anywhere_but_below_build),
