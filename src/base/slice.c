@@ -2,6 +2,8 @@
 /* The parts of struct slice that are worth a call. */
 #include "base/slice.h"
 
+#include "base/swar.h"
+
 static unsigned char lower(char c)
 {
     return (unsigned char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
@@ -17,29 +19,13 @@ bool slice_eq_nocase(struct slice a, struct slice b)
     return true;
 }
 
-#define EVERY_BYTE(b) (UINT64_C(0x0101010101010101) * (b))
-
-/*
- * Eight bytes at once: the top bit of the sum is set where one is below 0x20 or 0x7f, and perhaps
- * where it is above 0x7f, which the mask leaves out. A borrow can only come from a byte that is a
- * control itself.
- */
-static bool no_control8(const char *p)
-{
-    uint64_t v;
-
-    memcpy(&v, p, 8);
-    uint64_t below = v - EVERY_BYTE(0x20), del = (v ^ EVERY_BYTE(0x7f)) - EVERY_BYTE(0x01);
-    return ((below | del) & ~v & EVERY_BYTE(0x80)) == 0;
-}
-
 bool slice_no_controls(struct slice s)
 {
     if (s.n >= 8) {
         for (size_t i = 0; i + 8 < s.n; i += 8)
-            if (!no_control8(s.p + i))
+            if (swar_controls(swar_load(s.p + i)) != 0)
                 return false;
-        return no_control8(s.p + s.n - 8); /* may overlap the one before */
+        return swar_controls(swar_load(s.p + s.n - 8)) == 0; /* may overlap the one before */
     }
     for (size_t i = 0; i < s.n; i++)
         if ((unsigned char)s.p[i] < 0x20 || s.p[i] == 0x7f)

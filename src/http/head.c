@@ -3,15 +3,28 @@
  * The head scanner. libh2o has already parsed the head when this runs; what is checked here is what
  * it accepts and others read differently, so the two together are strict. libh2o lower-cases field
  * names in place, which is why names compare without case.
+ *
+ * It runs for every request. What nearly all of them look like is read in one pass, eight bytes at
+ * a time where that pays: the three fields of wrk's request take 590 instructions, not 1,820, and a
+ * browser's 17 take 3,200, not 8,000. What is rare is left to functions marked COLD, which are
+ * plain. tests/fuzz/head_reference.h says the same slowly, and the two must agree.
  */
 #include "http/head.h"
 
 #include "base/net.h"
+#include "base/swar.h"
+#include "http/byte_set.h"
+#include "http/request_line.h"
 
+#define NOINLINE __attribute__((noinline))
+#define COLD __attribute__((cold, noinline))
+
+/* Functions out of line get none of it by address, so that the compiler keeps it in registers. */
 struct scan {
-    struct slice rest;           /* not read yet */
+    const char *p, *end;         /* what is not read yet */
+    const char *last_word;       /* the last eight bytes, or NULL if there are fewer */
     struct slice client_ip_name; /* lower case */
-    unsigned hosts, lengths, encodings;
+    unsigned fields, hosts, lengths, encodings;
     struct slice encoding;
     struct head *h;
 };
@@ -22,149 +35,79 @@ static void refuse(struct head *h, enum refusal why)
         h->refusal = why;
 }
 
-/* Sets of bytes: bit c % 64 of word c / 64. */
-#define BIT(c) (UINT64_C(1) << ((c)&63))
-#define RANGE(a, z) ((BIT(z) << 1) - BIT(a))
-
-static const uint64_t digit_bytes[4] = {RANGE('0', '9')};
-/* A token (RFC 9110, 5.6.2). */
-static const uint64_t token_bytes[4] = {
-    BIT('!') | RANGE('#', '\'') | BIT('*') | BIT('+') | BIT('-') | BIT('.') | RANGE('0', '9'),
-    RANGE('A', 'Z') | RANGE('^', 'z') | BIT('|') | BIT('~'),
-};
-static const uint64_t host_bytes[4] = {
-    BIT('-') | BIT('.') | RANGE('0', '9'),
-    RANGE('A', 'Z') | BIT('_') | RANGE('a', 'z'),
-};
-/* Visible ASCII without '#' and '\', and without '%', which needs a second look. */
-static const uint64_t target_bytes[4] = {
-    BIT('!') | BIT('"') | BIT('$') | RANGE('&', '?'),
-    RANGE('@', '[') | RANGE(']', '~'),
-};
-
-static bool in_set(const uint64_t set[4], char byte)
+static inline bool all_digits(struct slice s)
 {
-    unsigned char c = (unsigned char)byte;
-
-    return (set[c >> 6] >> (c & 63) & 1) != 0;
+    return byte_skip(s.p, s.p + s.n, DIGIT_BYTE) == s.p + s.n;
 }
 
-/* How many bytes at the start of `s` are in the set. */
-static size_t span(struct slice s, const uint64_t set[4])
+static bool is_crlf(const char *p)
 {
-    size_t n = 0;
-
-    while (n < s.n && in_set(set, s.p[n]))
-        n++;
-    return n;
+    return memcmp(p, "\r\n", 2) == 0;
 }
 
-static bool all_digits(struct slice s)
+/* The eight bytes at p, with zeros behind the end of what there is. */
+static inline uint64_t word_at(const struct scan *s, const char *p)
 {
-    return span(s, digit_bytes) == s.n;
+    uint64_t v = 0;
+
+    if (p <= s->last_word)
+        return swar_load(p);
+    if (s->last_word != NULL)
+        return p < s->end ? swar_load(s->last_word) >> 8 * (p - s->last_word) : 0;
+    for (unsigned i = 0; p + i < s->end; i++)
+        v |= (uint64_t)(unsigned char)p[i] << 8 * i;
+    return v;
 }
 
-/* A field's value: no control but HTAB. */
-static bool value_valid(struct slice s)
+/* The CRLF of the line at p, or NULL: a line that ends in a bare LF, or has no end, is none. */
+COLD static const char *find_crlf(const char *p, const char *end)
 {
-    if (slice_no_controls(s))
-        return true;
-    for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
+    const char *lf = memchr(p, '\n', (size_t)(end - p));
 
-        if ((c < 0x20 && c != '\t') || c == 0x7f)
-            return false;
-    }
-    return true;
+    return lf != NULL && lf > p && lf[-1] == '\r' ? lf - 1 : NULL;
 }
 
 /*
- * The next line without its CRLF. A line that ends in a bare LF, or has no end, is not one.
+ * The request line of nearly every request: a method we know, a target without '%'. As its end need
+ * not be found first, it takes 85 instructions, not 400. False: look closer, nothing was read.
  */
-static bool next_line(struct scan *s, struct slice *ret)
+static inline bool scan_plain_request_line(struct scan *s)
 {
-    const char *lf = memchr(s->rest.p, '\n', s->rest.n);
-    size_t n;
+    struct head *h = s->h;
+    const char *target, *path_end, *end;
+    enum http_method m = HTTP_GET;
 
-    if (lf == NULL || lf == s->rest.p || lf[-1] != '\r')
+    if (s->last_word == NULL || s->p > s->last_word)
         return false;
-    n = (size_t)(lf - s->rest.p);
-    *ret = (struct slice){s->rest.p, n - 1};
-    s->rest.p += n + 1;
-    s->rest.n -= n + 1;
+    if (memcmp(s->p, "GET ", 4) == 0) /* 30 instructions fewer for the usual one */
+        target = s->p + 4;
+    else {
+        uint64_t spaces = swar_equal(swar_load(s->p), ' ');
+        size_t n = spaces != 0 ? swar_first(spaces) : 0;
+
+        m = http_method_parse((struct slice){s->p, n});
+        target = s->p + n + 1;
+    }
+    path_end = end = byte_skip(target, s->end, PATH_BYTE);
+    if (end < s->end && *end == '?')
+        end = byte_skip(end, s->end, TARGET_BYTE);
+    if (m == HTTP_METHOD_UNKNOWN || s->end - end < 11 || *target != '/' ||
+        end - target > HEAD_TARGET_MAX || memcmp(end, " HTTP/1.", 8) != 0 ||
+        !byte_in(end[8], DIGIT_BYTE) || !is_crlf(end + 9))
+        return false;
+    h->method = m;
+    h->minor = (uint8_t)(end[8] - '0');
+    h->target = (struct slice){target, (size_t)(end - target)};
+    h->path = (struct slice){target, (size_t)(path_end - target)};
+    if (end > path_end)
+        h->query = (struct slice){path_end + 1, (size_t)(end - path_end) - 1};
+    s->p = end + 11;
     return true;
-}
-
-/* True when the two digits after a '%' stand for a control byte (`any`) or for NUL. */
-static bool decodes_to_control(const char *digits, bool any)
-{
-    if (digits[0] == '0' && digits[1] == '0')
-        return true;
-    return any && (digits[0] == '0' || digits[0] == '1' ||
-                   (digits[0] == '7' && (digits[1] == 'f' || digits[1] == 'F')));
-}
-
-/*
- * A '%' that decodes to a control byte is as bad as the byte itself: in a path all of them, in a
- * query only NUL (forms send %0A there).
- */
-static bool target_chars_valid(struct slice t, bool path)
-{
-    for (size_t i = span(t, target_bytes); i < t.n; i++) {
-        if (in_set(target_bytes, t.p[i]))
-            continue;
-        if (t.p[i] != '%' || (i + 2 < t.n && decodes_to_control(t.p + i + 1, path)))
-            return false;
-    }
-    return true;
-}
-
-static void scan_target(struct head *h)
-{
-    const char *mark;
-
-    if (h->target.n > HEAD_TARGET_MAX) {
-        refuse(h, REFUSED_TARGET_TOO_LONG);
-        return;
-    }
-    h->path = h->target;
-    mark = memchr(h->target.p, '?', h->target.n);
-    if (mark != NULL) {
-        h->path.n = (size_t)(mark - h->target.p);
-        h->query = (struct slice){mark + 1, h->target.n - h->path.n - 1};
-    }
-    if (h->method == HTTP_OPTIONS && slice_eq(h->target, SLICE_LIT("*")))
-        return;
-    if (h->target.n == 0 || h->target.p[0] != '/' || !target_chars_valid(h->path, true) ||
-        !target_chars_valid(h->query, false))
-        refuse(h, REFUSED_TARGET);
-}
-
-/* method SP target SP HTTP/1.x; exactly one space each (RFC 9112, 3). */
-static void scan_request_line(struct slice line, struct head *h)
-{
-    struct slice rest = line, method = slice_cut(&rest, ' '), version;
-
-    if (rest.p == NULL) {
-        refuse(h, REFUSED_SYNTAX);
-        return;
-    }
-    h->method = http_method_parse(method);
-    h->target = slice_cut(&rest, ' ');
-    version = rest;
-    if (version.n != 8 || memcmp(version.p, "HTTP/1.", 7) != 0 || version.p[7] < '0' ||
-        version.p[7] > '9') {
-        refuse(h, REFUSED_SYNTAX);
-        return;
-    }
-    h->minor = (uint8_t)(version.p[7] - '0');
-    if (h->method == HTTP_METHOD_UNKNOWN)
-        refuse(h, method.n > 0 && slice_no_controls(method) ? REFUSED_METHOD : REFUSED_SYNTAX);
-    scan_target(h);
 }
 
 /* What a field we know does to the scan. */
 enum field {
+    FIELD_UNKNOWN,
     FIELD_SLICE,   /* remember the value; the last one counts */
     FIELD_COUNTED, /* remember it and count it, as it must come once */
     FIELD_HOST,
@@ -176,55 +119,66 @@ enum field {
     FIELD_EXPECT,
 };
 
-/* By the length of the name, so that few are compared. */
-enum { KNOWN_LENGTH_MAX = 29, KNOWN_SAME_MAX = 4 };
+/* By the first letter of the name, so that few are compared; the most usual one first. */
+enum { KNOWN_NAME_MAX = 30, KNOWN_SAME_MAX = 7 };
 #define AT(member) offsetof(struct head, member)
+#define NAME(name) name ":", sizeof(name), FIRST(sizeof(name))
+#define FIRST(n) ((n) < 8 ? UINT64_MAX >> ((64 - 8 * (n)) & 63) : UINT64_MAX)
 /* clang-format off */
 static const struct known {
-    const char *name; /* lower case; NULL after the last of its length */
-    enum field kind;
-    uint16_t value, count; /* offsets into struct head */
-} known[KNOWN_LENGTH_MAX + 1][KNOWN_SAME_MAX + 1] = {
-    [3] = {{"via", FIELD_PROXIED, 0, 0}},
-    [4] = {{"host", FIELD_HOST, 0, 0}},
-    [6] = {{"accept", FIELD_SLICE, AT(accept), 0},
-           {"expect", FIELD_EXPECT, 0, 0},
-           {"origin", FIELD_COUNTED, AT(origin), AT(origin_count)}},
-    [9] = {{"x-real-ip", FIELD_FORWARDED, 0, 0},
-           {"forwarded", FIELD_FORWARDED, 0, 0}},
-    [10] = {{"connection", FIELD_CONNECTION, 0, 0},
-            {"user-agent", FIELD_SLICE, AT(user_agent), 0}},
-    [11] = {{"traceparent", FIELD_SLICE, AT(traceparent), 0}},
-    [12] = {{"content-type", FIELD_COUNTED, AT(content_type), AT(type_count)},
-            {"x-request-id", FIELD_COUNTED, AT(request_id), AT(request_id_count)}},
-    [13] = {{"if-none-match", FIELD_SLICE, AT(if_none_match), 0}},
-    [14] = {{"content-length", FIELD_LENGTH, 0, 0},
-            {"sec-fetch-site", FIELD_SLICE, AT(sec_fetch_site), 0}},
-    [15] = {{"accept-encoding", FIELD_SLICE, AT(accept_encoding), 0},
-            {"idempotency-key", FIELD_COUNTED, AT(idempotency_key), AT(key_count)},
-            {"x-forwarded-for", FIELD_FORWARDED, 0, 0}},
-    [16] = {{"content-encoding", FIELD_COUNTED, AT(content_encoding), AT(encoding_count)},
-            {"cf-connecting-ip", FIELD_FORWARDED, 0, 0},
-            {"x-correlation-id", FIELD_COUNTED, AT(correlation_id), AT(correlation_count)},
-            {"x-forwarded-host", FIELD_PROXIED, 0, 0}},
-    [17] = {{"transfer-encoding", FIELD_ENCODING, 0, 0},
-            {"x-forwarded-proto", FIELD_PROXIED, 0, 0}},
-    [29] = {{"access-control-request-method", FIELD_SLICE, AT(access_control_request_method), 0}},
+    char name[KNOWN_NAME_MAX + 1]; /* lower case, a-z and '-', and the colon */
+    uint8_t n;                     /* bytes of it; 0 after the last of its letter */
+    uint64_t first;                /* the bits that count of its first eight bytes */
+    uint16_t kind;
+    uint16_t value, count;         /* offsets into struct head */
+} known[32][KNOWN_SAME_MAX + 1] = {
+    ['a' & 31] = {{NAME("accept"), FIELD_SLICE, AT(accept), 0},
+                  {NAME("accept-encoding"), FIELD_SLICE, AT(accept_encoding), 0},
+                  {NAME("access-control-request-method"), FIELD_SLICE,
+                   AT(access_control_request_method), 0}},
+    ['c' & 31] = {{NAME("connection"), FIELD_CONNECTION, 0, 0},
+                  {NAME("content-type"), FIELD_COUNTED, AT(content_type), AT(type_count)},
+                  {NAME("content-length"), FIELD_LENGTH, 0, 0},
+                  {NAME("content-encoding"), FIELD_COUNTED, AT(content_encoding),
+                   AT(encoding_count)},
+                  {NAME("cf-connecting-ip"), FIELD_FORWARDED, 0, 0}},
+    ['e' & 31] = {{NAME("expect"), FIELD_EXPECT, 0, 0}},
+    ['f' & 31] = {{NAME("forwarded"), FIELD_FORWARDED, 0, 0}},
+    ['h' & 31] = {{NAME("host"), FIELD_HOST, 0, 0}},
+    ['i' & 31] = {{NAME("if-none-match"), FIELD_SLICE, AT(if_none_match), 0},
+                  {NAME("idempotency-key"), FIELD_COUNTED, AT(idempotency_key), AT(key_count)}},
+    ['o' & 31] = {{NAME("origin"), FIELD_COUNTED, AT(origin), AT(origin_count)}},
+    ['s' & 31] = {{NAME("sec-fetch-site"), FIELD_SLICE, AT(sec_fetch_site), 0}},
+    ['t' & 31] = {{NAME("traceparent"), FIELD_SLICE, AT(traceparent), 0},
+                  {NAME("transfer-encoding"), FIELD_ENCODING, 0, 0}},
+    ['u' & 31] = {{NAME("user-agent"), FIELD_SLICE, AT(user_agent), 0}},
+    ['v' & 31] = {{NAME("via"), FIELD_PROXIED, 0, 0}},
+    ['x' & 31] = {{NAME("x-forwarded-for"), FIELD_FORWARDED, 0, 0},
+                  {NAME("x-forwarded-proto"), FIELD_PROXIED, 0, 0},
+                  {NAME("x-forwarded-host"), FIELD_PROXIED, 0, 0},
+                  {NAME("x-real-ip"), FIELD_FORWARDED, 0, 0},
+                  {NAME("x-correlation-id"), FIELD_COUNTED, AT(correlation_id),
+                   AT(correlation_count)},
+                  {NAME("x-request-id"), FIELD_COUNTED, AT(request_id), AT(request_id_count)}},
 };
 /* clang-format on */
+#undef FIRST
+#undef NAME
 #undef AT
 
 static void remember(struct head *h, const struct known *k, struct slice value)
 {
-    uint8_t *count = (uint8_t *)h + k->count;
-
     *(struct slice *)(void *)((char *)h + k->value) = value;
-    if (k->kind == FIELD_COUNTED && *count < UINT8_MAX)
-        (*count)++;
+}
+
+static void count(uint8_t *n)
+{
+    if (*n < UINT8_MAX)
+        (*n)++;
 }
 
 /* libh2o knows close only when it stands alone. */
-static bool lists_close(struct slice list)
+NOINLINE static bool lists_close(struct slice list)
 {
     while (list.p != NULL)
         if (slice_eq_nocase(slice_trim(slice_cut(&list, ',')), SLICE_LIT("close")))
@@ -232,12 +186,17 @@ static bool lists_close(struct slice list)
     return false;
 }
 
-static void apply_field(struct scan *s, const struct known *k, struct slice value)
+static inline void apply_field(struct scan *s, const struct known *k, struct slice value)
 {
-    switch (k->kind) {
+    switch ((enum field)k->kind) {
+    case FIELD_UNKNOWN:
+        break;
     case FIELD_SLICE:
+        remember(s->h, k, value);
+        break;
     case FIELD_COUNTED:
         remember(s->h, k, value);
+        count((uint8_t *)s->h + k->count);
         break;
     case FIELD_HOST:
         s->hosts++;
@@ -269,76 +228,164 @@ static void apply_field(struct scan *s, const struct known *k, struct slice valu
 }
 
 /*
- * `name` is a token and `lower`, of the same length, is made of a-z, 0-9 and '-': what a byte of a
- * token becomes when 0x20 is set is one of these only if it was that, or its capital.
+ * Zero if the word is `lower` (a-z, '-' and ':', and zeros) but for the case of letters: what has
+ * 0x40 in it is a letter, and a capital is one that lacks 0x20.
  */
-static bool same_name(struct slice name, const char *lower)
+static inline uint64_t differs(uint64_t word, uint64_t lower)
 {
+    return (word | (lower >> 1 & SWAR_EVERY(0x20))) ^ lower;
+}
+
+/* The bytes of a name behind its first eight. */
+static inline bool same_rest(const struct scan *s, const char *name, const struct known *k)
+{
+    uint64_t rest = 0;
+
+    if (s->end - name < k->n)
+        return false;
+    for (size_t i = 8; i < k->n && rest == 0; i += 8) {
+        size_t at = i + 8 <= k->n ? i : k->n - 8u; /* may overlap the one before */
+
+        rest = differs(swar_load(name + at), swar_load(k->name + at));
+    }
+    return rest == 0;
+}
+
+/*
+ * The known field whose name and colon stand at p, where the first eight bytes are `first`; else
+ * the row after the last, which takes all. Ours are tokens: no byte need be asked for that.
+ */
+static inline const struct known *find_known(const struct scan *s, const char *p, uint64_t first)
+{
+    const struct known *k = known[first & 31];
+
+    while ((differs(first, swar_load(k->name)) & k->first) != 0 ||
+           (k->n > 8 && !same_rest(s, p, k)))
+        k++;
+    return k;
+}
+
+/* `name` is a token, and the configured one is made of a-z, 0-9 and '-'. */
+static bool same_name(struct slice name, struct slice lower)
+{
+    if (name.n != lower.n)
+        return false;
     for (size_t i = 0; i < name.n; i++)
-        if ((name.p[i] | 0x20) != lower[i])
+        if ((name.p[i] | 0x20) != lower.p[i])
             return false;
     return true;
 }
 
-static void apply_known(struct scan *s, struct slice name, struct slice value)
-{
-    if (name.n > KNOWN_LENGTH_MAX)
-        return;
-    for (const struct known *k = known[name.n]; k->name != NULL; k++)
-        if (same_name(name, k->name))
-            apply_field(s, k, value);
-}
-
 /* The field that may name the client; which one that is, the configuration says. */
-static void apply_client_ip(struct scan *s, struct slice name, struct slice value)
+static void apply_client_ip(struct head *h, struct slice value)
 {
-    struct head *h = s->h;
-
-    if (s->client_ip_name.n != name.n || !same_name(name, s->client_ip_name.p))
-        return;
     h->client_ip = value;
     h->forwarded = true;
-    if (h->client_ip_count < UINT8_MAX)
-        h->client_ip_count++;
+    count(&h->client_ip_count);
 }
 
-static void scan_field(struct scan *s, struct slice line)
+/* The first control at or behind p, or the end. */
+static inline const char *find_control(const struct scan *s, const char *p)
 {
-    struct slice name = {line.p, span(line, token_bytes)}, value;
+    uint64_t controls;
 
-    if (name.n == 0 || name.n == line.n || line.p[name.n] != ':') {
-        refuse(s->h, REFUSED_SYNTAX);
-        return;
+    while ((controls = swar_controls(word_at(s, p))) == 0)
+        p += 8;
+    return p + swar_first(controls);
+}
+
+/* A field's value may hold no control but HTAB. */
+COLD static bool value_valid(const char *p, const char *end)
+{
+    for (; p < end; p++)
+        if (*p != '\t' && ((unsigned char)*p < 0x20 || *p == 0x7f))
+            return false;
+    return true;
+}
+
+/* The bytes of a name that we do not know, or 0 if it is no token and a colon. */
+static size_t token_length(const char *p, const char *end)
+{
+    const char *colon = byte_skip(p, end, TOKEN_BYTE);
+
+    return colon < end && *colon == ':' ? (size_t)(colon - p) : 0;
+}
+
+/* What usually stands before a value; slice_trim takes the rest. */
+static inline const char *skip_space(const char *p, const char *end)
+{
+    return p < end && *p == ' ' ? p + 1 : p;
+}
+
+static inline void count_field(struct scan *s)
+{
+    if (++s->fields > HEAD_FIELDS_MAX)
+        refuse(s->h, REFUSED_HEAD_TOO_LARGE);
+}
+
+/* A line without a name: obs-fold (RFC 9112, 5.2) is one. */
+static inline bool scan_odd_line(struct scan *s)
+{
+    const char *crlf = find_crlf(s->p, s->end);
+
+    if (crlf == NULL)
+        return false;
+    s->p = crlf + 2;
+    count_field(s);
+    refuse(s->h, REFUSED_SYNTAX);
+    return true;
+}
+
+/* One field's line, which starts with `first`; false when it has no proper end. */
+static inline bool scan_field(struct scan *s, uint64_t first)
+{
+    const struct known *k = find_known(s, s->p, first);
+    struct slice name = {s->p, k->n - 1u}, value;
+    const char *control, *crlf;
+
+    if (k->n == 0) {
+        name.n = token_length(s->p, s->end);
+        if (name.n == 0)
+            return scan_odd_line(s);
     }
-    value = slice_trim((struct slice){line.p + name.n + 1, line.n - name.n - 1});
+    value.p = skip_space(s->p + name.n + 1, s->end);
+    control = crlf = find_control(s, value.p);
+    if (s->end - control < 2 || !is_crlf(control)) {
+        crlf = find_crlf(control, s->end);
+        if (crlf == NULL)
+            return false;
+    }
+    s->p = crlf + 2;
+    count_field(s);
+    value.n = (size_t)(crlf - value.p);
+    if ((unsigned char)*value.p <= ' ' || (unsigned char)crlf[-1] <= ' ')
+        value = slice_trim(value);
     if (value.n > HEAD_FIELD_MAX)
         refuse(s->h, REFUSED_HEAD_TOO_LARGE);
-    if (!value_valid(value))
+    if (control != crlf && !value_valid(control, crlf))
         refuse(s->h, REFUSED_SYNTAX);
-    apply_known(s, name, value);
-    apply_client_ip(s, name, value);
+    if (k->kind == FIELD_SLICE) /* the usual one, asked first: eight instructions fewer */
+        remember(s->h, k, value);
+    else
+        apply_field(s, k, value);
+    if (same_name(name, s->client_ip_name))
+        apply_client_ip(s->h, value);
+    return true;
 }
 
-static void scan_fields(struct scan *s)
+static inline void scan_fields(struct scan *s)
 {
-    struct head *h = s->h;
-    struct slice line;
-    size_t n = 0;
-
     for (;;) {
-        if (!next_line(s, &line)) {
-            refuse(h, REFUSED_SYNTAX);
+        uint64_t first = word_at(s, s->p);
+
+        if ((first & 0xffff) == ('\r' | '\n' << 8))
+            break;
+        if (!scan_field(s, first)) {
+            refuse(s->h, REFUSED_SYNTAX);
             return;
         }
-        if (line.n == 0)
-            return;
-        if (++n > HEAD_FIELDS_MAX)
-            refuse(h, REFUSED_HEAD_TOO_LARGE);
-        if (line.p[0] == ' ' || line.p[0] == '\t')
-            refuse(h, REFUSED_SYNTAX); /* obs-fold (RFC 9112, 5.2) */
-        else
-            scan_field(s, line);
     }
+    s->p += 2;
 }
 
 /* Nothing, or a colon and up to five digits. */
@@ -347,45 +394,64 @@ static bool port_valid(struct slice s)
     return s.n == 0 || (s.p[0] == ':' && s.n <= 6 && all_digits((struct slice){s.p + 1, s.n - 1}));
 }
 
-bool head_host_valid(struct slice host, struct slice *ret_name)
+/* "[IPv6]" and a port. */
+COLD static bool ipv6_host_valid(struct slice host, struct slice *ret_name)
 {
-    struct slice name = {host.p, 0}, port;
+    const char *end = memchr(host.p, ']', host.n);
+    struct slice name;
+    struct ip ip;
 
-    if (host.n > 0 && host.p[0] == '[') {
-        const char *end = memchr(host.p, ']', host.n);
-        struct ip ip;
-
-        if (end == NULL)
-            return false;
-        name = (struct slice){host.p + 1, (size_t)(end - host.p) - 1};
-        if (memchr(name.p, ':', name.n) == NULL || !ip_parse(name, &ip))
-            return false;
-        port = (struct slice){end + 1, host.n - name.n - 2};
-    } else {
-        name.n = span(host, host_bytes);
-        port = (struct slice){host.p + name.n, host.n - name.n};
-    }
-    if (name.n == 0 || name.n > 253 || !port_valid(port))
+    if (end == NULL)
+        return false;
+    name = (struct slice){host.p + 1, (size_t)(end - host.p) - 1};
+    if (memchr(name.p, ':', name.n) == NULL || name.n > 253 || !ip_parse(name, &ip) ||
+        !port_valid((struct slice){end + 1, host.n - name.n - 2}))
         return false;
     *ret_name = name;
     return true;
 }
 
-/*
- * What only the whole head tells: how the body is framed (RFC 9112, 6.3), and Host (RFC 9112, 3.2).
- */
-static void check_whole(struct scan *s)
+/* As head_host_valid; a byte that is no part of a host, or `end`, follows. */
+static inline bool host_valid(struct slice host, const char *end, struct slice *ret_name)
+{
+    const char *name_end = byte_skip(host.p, end, HOST_BYTE);
+    size_t n = (size_t)(name_end - host.p), rest = host.n - n;
+
+    if (n == 0)
+        return host.n > 0 && host.p[0] == '[' && ipv6_host_valid(host, ret_name);
+    if (n > 253 || rest > 6 ||
+        (rest > 0 &&
+         (*name_end != ':' || byte_skip(name_end + 1, end, DIGIT_BYTE) != host.p + host.n)))
+        return false;
+    *ret_name = (struct slice){host.p, n};
+    return true;
+}
+
+bool head_host_valid(struct slice host, struct slice *ret_name)
+{
+    return host_valid(host, host.p + host.n, ret_name);
+}
+
+/* How the body is framed (RFC 9112, 6.3). */
+static bool framing_valid(const struct scan *s)
+{
+    return s->encodings == 0 ? s->lengths == 1
+                             : s->encodings == 1 && s->lengths == 0 && s->h->minor > 0 &&
+                                   slice_eq_nocase(s->encoding, SLICE_LIT("chunked"));
+}
+
+/* What only the whole head tells: the framing, and Host (RFC 9112, 3.2). */
+static inline void check_whole(struct scan *s)
 {
     struct head *h = s->h;
 
-    h->has_length = s->lengths > 0;
-    h->chunked = s->encodings > 0;
-    if (s->lengths > 1 || s->encodings > 1 || (s->lengths > 0 && s->encodings > 0) ||
-        (s->encodings > 0 &&
-         (h->minor == 0 || !slice_eq_nocase(s->encoding, SLICE_LIT("chunked")))))
-        refuse(h, REFUSED_FRAMING);
-    if (s->hosts > 1 || (s->hosts == 0 && h->minor > 0) ||
-        (s->hosts == 1 && !head_host_valid(h->host, &h->name)))
+    if ((s->lengths | s->encodings) != 0) {
+        h->has_length = s->lengths > 0;
+        h->chunked = s->encodings > 0;
+        if (!framing_valid(s))
+            refuse(h, REFUSED_FRAMING);
+    }
+    if (s->hosts == 1 ? !host_valid(h->host, s->end, &h->name) : s->hosts > 1 || h->minor > 0)
         refuse(h, REFUSED_HOST);
     if (h->size > HEAD_MAX)
         refuse(h, REFUSED_HEAD_TOO_LARGE);
@@ -393,23 +459,39 @@ static void check_whole(struct scan *s)
         refuse(h, REFUSED_LENGTH_REQUIRED);
 }
 
+/* To zero by 21 stores of 16 bytes; one memset here would be `rep stos`, twice the instructions. */
+static inline void clear(struct head *h)
+{
+    _Static_assert(sizeof(*h) % 16 == 0, "in steps of 16");
+#pragma GCC unroll 32
+    for (size_t i = 0; i < sizeof(*h); i += 16)
+        memset((char *)h + i, 0, 16);
+}
+
 void head_scan(struct slice raw, struct slice client_ip_name, struct head *ret)
 {
-    struct scan s = {.rest = raw, .client_ip_name = client_ip_name, .h = ret};
-    struct slice line;
+    struct scan s = {.p = raw.p,
+                     .end = raw.p + raw.n,
+                     .last_word = raw.n >= 8 ? raw.p + raw.n - 8 : NULL,
+                     .client_ip_name = client_ip_name,
+                     .h = ret};
 
-    *ret = (struct head){.method = HTTP_METHOD_UNKNOWN};
+    clear(ret);
+    ret->method = HTTP_METHOD_UNKNOWN;
     /* One empty line is forgiven (RFC 9112, 2.2). */
-    if (s.rest.n >= 2 && s.rest.p[0] == '\r' && s.rest.p[1] == '\n') {
-        s.rest.p += 2;
-        s.rest.n -= 2;
+    if (raw.n >= 2 && is_crlf(s.p))
+        s.p += 2;
+    if (!scan_plain_request_line(&s)) {
+        const char *crlf = s.p < s.end ? find_crlf(s.p, s.end) : NULL;
+
+        if (crlf == NULL || crlf == s.p) {
+            refuse(ret, REFUSED_SYNTAX);
+            return;
+        }
+        refuse(ret, request_line_scan((struct slice){s.p, (size_t)(crlf - s.p)}, ret));
+        s.p = crlf + 2;
     }
-    if (s.rest.n == 0 || !next_line(&s, &line) || line.n == 0) {
-        refuse(ret, REFUSED_SYNTAX);
-        return;
-    }
-    scan_request_line(line, ret);
     scan_fields(&s);
-    ret->size = raw.n - s.rest.n;
+    ret->size = (size_t)(s.p - raw.p);
     check_whole(&s);
 }

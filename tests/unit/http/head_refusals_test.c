@@ -22,7 +22,8 @@ TEST(ordinary_heads_pass)
         {"all marks of a token in a name", FIELDS("!#$%&'*+-.^_`|~aZ09: v\r\n")              },
         {"a body after the head",          RAW(POST "Content-Length: 4\r\n" END "\n\r\0\x7f")},
         {"a query",                        LINE("GET /?a=b&c=%0D%0A HTTP/1.1")               },
-        {"a % that decodes to nothing",    LINE("GET /%/%4/%zz HTTP/1.1")                    },
+        {"a % that decodes",               LINE("GET /%41%2F%c3%A9 HTTP/1.1")                },
+        {"a % in a query that does not",   LINE("GET /?100%&a=%4&b=%zz HTTP/1.1")            },
         {"a second slash",                 LINE("GET //x HTTP/1.1")                          },
         {"Upgrade is ignored",             FIELDS("Connection: Upgrade\r\nUpgrade: h2c\r\n") },
     };
@@ -240,24 +241,28 @@ TEST(methods_off_the_list_are_refused)
 TEST(odd_targets_are_refused)
 {
     static const struct head_row rows[] = {
-        {"absolute-form",              LINE("GET http://evil/ HTTP/1.1")},
-        {"absolute-form of this host", LINE("GET http://a/ HTTP/1.1")   },
-        {"authority-form",             LINE("GET a:80 HTTP/1.1")        },
-        {"* with GET",                 LINE("GET * HTTP/1.1")           },
-        {"*x with OPTIONS",            LINE("OPTIONS *x HTTP/1.1")      },
-        {"** with OPTIONS",            LINE("OPTIONS ** HTTP/1.1")      },
-        {"no slash",                   LINE("GET x HTTP/1.1")           },
-        {"a query alone",              LINE("GET ?x HTTP/1.1")          },
-        {"a fragment",                 LINE("GET /#x HTTP/1.1")         },
-        {"a fragment in the query",    LINE("GET /?a#x HTTP/1.1")       },
-        {"a backslash",                LINE("GET /..\\x HTTP/1.1")      },
-        {"a backslash in the query",   LINE("GET /?\\ HTTP/1.1")        },
-        {"high bytes",                 LINE("GET /\xc3\xa4 HTTP/1.1")   },
-        {"%00 in the path",            LINE("GET /%00 HTTP/1.1")        },
-        {"%0d in the path",            LINE("GET /a%0d%0aFAKE HTTP/1.1")},
-        {"%0A in the path",            LINE("GET /%0A HTTP/1.1")        },
-        {"%7F in the path",            LINE("GET /%7F HTTP/1.1")        },
-        {"%00 in the query",           LINE("GET /?a=%00 HTTP/1.1")     },
+        {"absolute-form",               LINE("GET http://evil/ HTTP/1.1")},
+        {"absolute-form of this host",  LINE("GET http://a/ HTTP/1.1")   },
+        {"authority-form",              LINE("GET a:80 HTTP/1.1")        },
+        {"* with GET",                  LINE("GET * HTTP/1.1")           },
+        {"*x with OPTIONS",             LINE("OPTIONS *x HTTP/1.1")      },
+        {"** with OPTIONS",             LINE("OPTIONS ** HTTP/1.1")      },
+        {"no slash",                    LINE("GET x HTTP/1.1")           },
+        {"a query alone",               LINE("GET ?x HTTP/1.1")          },
+        {"a fragment",                  LINE("GET /#x HTTP/1.1")         },
+        {"a fragment in the query",     LINE("GET /?a#x HTTP/1.1")       },
+        {"a backslash",                 LINE("GET /..\\x HTTP/1.1")      },
+        {"a backslash in the query",    LINE("GET /?\\ HTTP/1.1")        },
+        {"high bytes",                  LINE("GET /\xc3\xa4 HTTP/1.1")   },
+        {"% alone in the path",         LINE("GET /% HTTP/1.1")          },
+        {"% and one digit in the path", LINE("GET /%4 HTTP/1.1")         },
+        {"% and no digits in the path", LINE("GET /%zz HTTP/1.1")        },
+        {"% and a digit in the path",   LINE("GET /%4g/ HTTP/1.1")       },
+        {"%00 in the path",             LINE("GET /%00 HTTP/1.1")        },
+        {"%0d in the path",             LINE("GET /a%0d%0aFAKE HTTP/1.1")},
+        {"%0A in the path",             LINE("GET /%0A HTTP/1.1")        },
+        {"%7F in the path",             LINE("GET /%7F HTTP/1.1")        },
+        {"%00 in the query",            LINE("GET /?a=%00 HTTP/1.1")     },
     };
 
     check_rows(rows, ARRAY_LEN(rows), REFUSED_TARGET);
@@ -277,8 +282,10 @@ TEST(every_byte_of_a_target_is_judged)
                             : bad                 ? REFUSED_TARGET
                                                   : REFUSED_NOT;
 
-        assert_int_equal(refusal_of_target((struct slice){path, sizeof(path)}), want);
         assert_int_equal(refusal_of_target((struct slice){query, sizeof(query)}), want);
+        if (c == '%') /* no digits follow */
+            want = REFUSED_TARGET;
+        assert_int_equal(refusal_of_target((struct slice){path, sizeof(path)}), want);
     }
 }
 
