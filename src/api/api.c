@@ -3,6 +3,7 @@
 #include "api/assets.h"
 #include "api/contact.h"
 #include "api/drills.h"
+#include "api/health.h"
 #include "api/metrics_page.h"
 #include "api/rum.h"
 #include "api/site.h"
@@ -22,6 +23,7 @@ void api_init(struct api *api)
     api->visits = visits_new(api);
     api->status = status_new(api);
     api->drills = drills_new(api->registry);
+    api->health = health_new(api->version);
 }
 
 void api_tick(struct api *api, uint64_t now_ms, uint64_t now_ns)
@@ -37,6 +39,7 @@ void api_flush(struct api *api)
 
 void api_release(struct api *api)
 {
+    health_free(api->health);
     drills_free(api->drills);
     status_free(api->status);
     visits_free(api->visits);
@@ -53,6 +56,7 @@ void api_release(struct api *api)
     api->site = NULL;
     api->status = NULL;
     api->drills = NULL;
+    api->health = NULL;
 }
 
 void api_prepare(struct api *api, const struct api_live *live)

@@ -37,6 +37,7 @@ struct visits;          /* visits.c: page views and visitors */
 struct status;          /* status.c: this process's recent past */
 struct recent;          /* http/recent.h */
 struct drills;          /* drills.c: dice, and how many wait */
+struct health;          /* health.c: texts rendered once */
 
 /* One for the process; shared by all loops, so everything in it is immutable or atomic. */
 struct api {
@@ -54,6 +55,7 @@ struct api {
     struct status *status;
     struct recent *recent; /* the public port's last errors; NULL: none are kept */
     struct drills *drills;
+    struct health *health;
     size_t rum_keep;     /* rum.keep */
     struct shard *shard; /* the main thread's, for gauges that are set when a page is rendered */
     const char *version;

@@ -56,6 +56,15 @@ char *fmt_nano(char *dst, int64_t nanos);
 char *fmt_ms(char *dst, uint64_t ns);
 /* RFC 3339 in UTC with milliseconds from Unix milliseconds; years 1970-9999. */
 char *fmt_ts(char *dst, uint64_t unix_ms);
+/*
+ * The same for stamps that mostly fall into one second, which `memo` keeps as text: a zeroed one of
+ * the caller's, who is one thread at a time.
+ */
+struct fmt_memo {
+    uint64_t end_ms; /* of the second; 0: none yet */
+    char text[FMT_TS];
+};
+char *fmt_ts_memo(char *dst, uint64_t unix_ms, struct fmt_memo *memo);
 /* Inline, so that a literal becomes a few stores. */
 static inline char *fmt_slice(char *dst, struct slice s)
 {

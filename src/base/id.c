@@ -11,6 +11,7 @@ void id_source_init(struct id_source *src)
     ssize_t n;
 
     *src = (struct id_source){0};
+    memset(src->epoch_text, '0', sizeof(src->epoch_text)); /* of epoch 0 */
     do
         n = getrandom(src->rng, sizeof(src->rng), 0);
     while (n < 0 && errno == EINTR);
@@ -37,43 +38,84 @@ static uint64_t next_random(uint64_t s[4])
     return ret;
 }
 
-/*
- * Eight hex digits of 32 bits: each nibble spread to a byte, then all eight made letters at once.
- */
-static void put_hex8(char *dst, uint64_t v)
+#define EVERY_BYTE(b) (UINT64_C(0x0101010101010101) * (b))
+
+/* Eight values below 16, a byte each, become hex digits at once. */
+static inline uint64_t hex_digits(uint64_t v)
+{
+    uint64_t above9 = (v + EVERY_BYTE(0x06)) >> 4 & EVERY_BYTE(0x01);
+
+    return v + EVERY_BYTE('0') + above9 * ('a' - '0' - 10);
+}
+
+/* Eight hex digits of 32 bits, the first in the highest byte: each nibble is spread to a byte. */
+static inline uint64_t hex8(uint64_t v)
 {
     v = (v | v << 16) & UINT64_C(0x0000ffff0000ffff);
     v = (v | v << 8) & UINT64_C(0x00ff00ff00ff00ff);
-    v = (v | v << 4) & UINT64_C(0x0f0f0f0f0f0f0f0f);
-    uint64_t above9 = (v + UINT64_C(0x0606060606060606)) >> 4 & UINT64_C(0x0101010101010101);
-    v = htobe64(v + UINT64_C(0x3030303030303030) + above9 * ('a' - '0' - 10));
-    memcpy(dst, &v, 8);
+    return hex_digits((v | v << 4) & EVERY_BYTE(0x0f));
 }
 
+static inline void put4(char *dst, uint64_t digits)
+{
+    uint32_t v = htobe32((uint32_t)digits);
+
+    memcpy(dst, &v, 4);
+}
+
+static inline void put8(char *dst, uint64_t digits)
+{
+    digits = htobe64(digits);
+    memcpy(dst, &digits, 8);
+}
+
+/* The next value of the 60 bits that rise: the time and rand_a. */
+static void step(struct id_source *src, uint64_t unix_ms)
+{
+    if (unix_ms > src->last_ms)
+        src->last_ms = unix_ms;
+    else if (++src->seq <= 0xfff)
+        return;
+    else
+        src->last_ms++;
+    /*
+     * Below 2048: half of 12 bits is left to count up. The generator's other output, xoshiro256+,
+     * takes a sixth of a second random number.
+     */
+    src->seq = (uint16_t)((src->rng[0] + src->rng[3]) >> 53);
+}
+
+/* The first eight digits change every 65 seconds (keeping them saves 15). */
+static void put_epoch(struct id_source *src, char *dst)
+{
+    uint32_t epoch = (uint32_t)(src->last_ms >> 16);
+
+    if (epoch != src->epoch) {
+        src->epoch = epoch;
+        put8(src->epoch_text, hex8(epoch));
+    }
+    memcpy(dst, src->epoch_text, sizeof(src->epoch_text));
+}
+
+/*
+ * Some 120 instructions. Random nibbles need no order: those of each byte become digits where they
+ * stand, the low ones and then the high ones, instead of being spread first (saves 30).
+ */
 void id_make(struct id_source *src, uint64_t unix_ms, char dst[ID_LEN])
 {
-    uint64_t random = next_random(src->rng);
-    char hex[32];
+    uint64_t random = next_random(src->rng), low, high, stamp;
 
-    if (unix_ms > src->last_ms) {
-        src->last_ms = unix_ms;
-        src->seq = (uint16_t)(random >> 53); /* below 2048: half of 12 bits is left to count up */
-    } else if (++src->seq > 0xfff) {
-        src->last_ms++;
-        src->seq = (uint16_t)(random >> 53);
-    }
-    uint64_t high = src->last_ms << 16 | UINT64_C(0x7000) | src->seq;
-    uint64_t low = UINT64_C(1) << 63 | (next_random(src->rng) >> 2);
-
-    put_hex8(hex, high >> 32);
-    put_hex8(hex + 8, high & UINT32_MAX);
-    put_hex8(hex + 16, low >> 32);
-    put_hex8(hex + 24, low & UINT32_MAX);
-    memcpy(dst, hex, 8);
-    memcpy(dst + 9, hex + 8, 4);
-    memcpy(dst + 14, hex + 12, 4);
-    memcpy(dst + 19, hex + 16, 4);
-    memcpy(dst + 24, hex + 20, 12);
+    step(src, unix_ms);
+    stamp = hex8((src->last_ms & 0xffff) << 16 | 0x7000 | src->seq);
+    /* The variant's digit is 8, 9, a or b: two random bits. */
+    low = hex_digits((random & UINT64_C(0x030f0f0f0f0f0f0f)) | UINT64_C(0x08) << 56);
+    high = hex_digits(random >> 4 & EVERY_BYTE(0x0f));
+    put_epoch(src, dst);
+    put4(dst + 9, stamp >> 32);
+    put4(dst + 14, stamp);
+    put4(dst + 19, low >> 32);
+    put4(dst + 24, low);
+    put8(dst + 28, high);
     dst[8] = dst[13] = dst[18] = dst[23] = '-';
 }
 
@@ -95,8 +137,6 @@ bool id_parse(struct slice s, char ret[ID_LEN + 1])
     memcpy(ret, id, sizeof(id));
     return true;
 }
-
-#define EVERY_BYTE(b) (UINT64_C(0x0101010101010101) * (b))
 
 /* Raises the high bit of the bytes in low..high, of eight that are all below 0x80. */
 static uint64_t in_range(uint64_t v, unsigned low, unsigned high)

@@ -17,6 +17,9 @@ struct id_source {
     uint64_t rng[4];
     uint64_t last_ms;
     uint16_t seq; /* the 12 bits of rand_a, counted up within one millisecond */
+    /* The upper 32 of the 48 bits of time, and their digits. */
+    uint32_t epoch;
+    char epoch_text[8];
 };
 
 /* Ends the process when the kernel gives no random bytes. */

@@ -69,6 +69,8 @@ struct log_ring *log_ring_new(struct log *log);
  * counted).
  */
 char *log_write_start(struct log_ring *ring);
+/* fmt_ts for a line of this ring, by its producer; the ring keeps the second's text. */
+char *log_write_ts(struct log_ring *ring, char *dst, uint64_t unix_ms);
 /* Publishes the line that ends at `end` (its newline included). */
 void log_write_commit(struct log_ring *ring, const char *end);
 

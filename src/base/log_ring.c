@@ -87,6 +87,11 @@ char *log_write_start(struct log_ring *ring)
     return ring->base + (head & MASK);
 }
 
+char *log_write_ts(struct log_ring *ring, char *dst, uint64_t unix_ms)
+{
+    return fmt_ts_memo(dst, unix_ms, &ring->second);
+}
+
 static void wake_if_half_full(struct log_ring *ring, uint64_t head)
 {
     ring->tail_seen = atomic_load_explicit(&ring->tail, memory_order_acquire);

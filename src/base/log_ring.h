@@ -3,11 +3,12 @@
  * Private to the log: one ring of bytes between one producer and the writing thread. The ring is
  * mapped twice in a row, so that a line is contiguous wherever it starts.
  *
- * The producer's side (log_write_start, log_write_commit) is declared in log.h.
+ * The producer's side (log_write_start, _ts, _commit) is declared in log.h.
  */
 #ifndef SIDELIGHT_BASE_LOG_RING_H
 #define SIDELIGHT_BASE_LOG_RING_H
 
+#include "base/buf.h"
 #include "base/log.h"
 
 #include <stdatomic.h>
@@ -31,6 +32,7 @@ struct log_ring {
     char *base;
     struct log_waker *waker;
     _Atomic uint64_t lines, dropped;
+    struct fmt_memo second; /* of the last line */
     /* The writer's. */
     _Alignas(CACHE_LINE) _Atomic uint64_t tail;
     _Atomic uint64_t lost; /* lines taken that the descriptor refused */

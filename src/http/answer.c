@@ -41,13 +41,10 @@ void answer(struct request *rq, unsigned status, const char *content_type, struc
     answer_borrowed(rq, status, content_type, request_copy(rq, body));
 }
 
-void answer_borrowed(struct request *rq,
-                     unsigned status,
-                     const char *content_type,
-                     struct slice body)
+void answer_typed(struct request *rq, unsigned status, struct slice content_type, struct slice body)
 {
     MUST((status != 204 && status != 304) || body.n == 0);
-    send(rq, status, content_type != NULL ? slice_str(content_type) : SLICE_NONE, body);
+    send(rq, status, content_type, body);
 }
 
 void answer_json(struct request *rq, unsigned status, struct slice json)

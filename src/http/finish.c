@@ -79,14 +79,15 @@ void finish(struct request *rq, bool sent, uint64_t bytes_out)
     const struct loop *l = rq->loop;
     unsigned status = rq->status != 0 && !rq->client_gone ? rq->status : HTTP_CLIENT_GONE;
     uint64_t duration = clock_mono_ns() - rq->start_ns;
+    bool counts = METRICS_WRITTEN && l->service->metrics != NULL;
 
     if (rq->pending != NULL)
         rq->pending->rq = NULL; /* its job comes back to nobody */
     if (rq->on_finish != NULL)
         rq->on_finish(rq->on_finish_arg, sent);
-    if (l->service->metrics != NULL && rq->refusal != REFUSED_NOT)
+    if (counts && rq->refusal != REFUSED_NOT)
         count_refused(rq);
-    else if (l->service->metrics != NULL && rq->endpoint != NULL)
+    else if (counts && rq->endpoint != NULL)
         count_served(rq, status, duration, bytes_out);
     if (l->ring != NULL && log_get_level(l->log) <= (l->service->internal ? LOG_DEBUG : LOG_INFO))
         access_log(l->ring, rq, status, duration, bytes_out);

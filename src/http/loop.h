@@ -86,6 +86,7 @@ struct evloop {
     h2o_accept_ctx_t accept_ctx;
     h2o_generator_t generator; /* one-shot answers need none of its callbacks */
     h2o_multithread_receiver_t receiver;
+    h2o_linklist_t unused; /* timeouts of the context that never have an entry */
     h2o_linklist_t conns;
     size_t n_conns;
     size_t n_suspended; /* requests waiting for pending_resume, or for their time */

@@ -39,43 +39,49 @@ struct transport {
     void (*send)(struct request *rq);             /* status, headers and body are set */
 };
 
+/*
+ * What has to be zero at first comes first (REQUEST_ZEROED bytes); request_begin and the answer
+ * fill the rest before anybody reads it.
+ */
 struct request {
-    const struct transport *transport;
-    struct loop *loop;
-    const struct http_live *live; /* the configuration it began with; alive until it is finished */
-    void *native;                 /* the transport's own handle */
-
-    /* What came in. */
-    struct head head;
-    struct slice body;      /* p == NULL: none was announced */
-    struct ip peer;         /* the other end of the connection */
-    struct slice peer_text; /* formatted once per connection */
-    struct ip client;       /* the peer, or what a trusted peer says */
-    bool client_is_peer;
-    struct slice trace_id;       /* of a valid traceparent, else empty */
-    struct slice correlation_id; /* taken or made; always valid */
-    char correlation_text[CORRELATION_ID_MAX];
-    uint64_t start_ns; /* monotonic: the request was complete */
-    uint64_t start_ms; /* Unix time of the same moment */
-
     /* Where it went. */
     const struct route *route; /* NULL: none */
     struct endpoint *endpoint; /* never NULL once routed */
     enum refusal refusal;      /* REFUSED_NOT: it was routed */
     bool limited;              /* a per-client limit refused it (429): excluded from SLOs */
     bool client_gone;          /* the client had left before the answer: 499 */
+    bool close;                /* the answer says Connection: close */
+    unsigned status;           /* 0 until answered */
     struct pending *pending;   /* suspended */
     finish_fn *on_finish;
     void *on_finish_arg;
-
-    /* What goes out. */
-    unsigned status; /* 0 until answered */
-    bool close;      /* Connection: close */
     size_t n_headers;
-    struct answer_header headers[ANSWER_HEADERS_MAX];
+    struct slice trace_id; /* of a valid traceparent, else empty */
+
+    /* Set by who opens it, before request_begin. */
+    const struct transport *transport;
+    struct loop *loop;
+    void *native;           /* the transport's own handle */
+    struct slice body;      /* p == NULL: none was announced */
+    struct ip peer;         /* the other end of the connection */
+    struct slice peer_text; /* formatted once per connection */
+
+    /* What came in. */
+    const struct http_live *live; /* the configuration it began with; alive until it is finished */
+    struct head head;
+    struct ip client; /* the peer, or what a trusted peer says */
+    bool client_is_peer;
+    struct slice correlation_id; /* taken or made; always valid */
+    char correlation_text[CORRELATION_ID_MAX];
+    uint64_t start_ns; /* monotonic: the request was complete */
+    uint64_t start_ms; /* Unix time of the same moment */
+
+    /* What goes out, once status is not 0. */
     struct slice content_type;
     struct slice answer; /* the body; not sent for HEAD, though its length is */
+    struct answer_header headers[ANSWER_HEADERS_MAX];
 };
+#define REQUEST_ZEROED offsetof(struct request, transport)
 
 void *request_alloc(struct request *rq, size_t n);
 struct slice request_copy(struct request *rq, struct slice s); /* into request_alloc memory */
@@ -110,10 +116,18 @@ void answer_header(struct request *rq, const char *name, struct slice value);
 /* `body` is copied. Statuses 204 and 304 take no body. */
 void answer(struct request *rq, unsigned status, const char *content_type, struct slice body);
 /* `body` is borrowed until the request is finished (static, or request_alloc memory). */
-void answer_borrowed(struct request *rq,
-                     unsigned status,
-                     const char *content_type,
-                     struct slice body);
+void answer_typed(struct request *rq,
+                  unsigned status,
+                  struct slice content_type, /* static; SLICE_NONE: none */
+                  struct slice body);
+/* Inline, so that the length of a literal is known: 40 instructions. */
+static inline void answer_borrowed(struct request *rq,
+                                   unsigned status,
+                                   const char *content_type,
+                                   struct slice body)
+{
+    answer_typed(rq, status, content_type != NULL ? slice_str(content_type) : SLICE_NONE, body);
+}
 void answer_json(struct request *rq, unsigned status, struct slice json);
 /* 303 to `location`, which is static or from the configuration, never from the request. */
 void answer_see_other(struct request *rq, struct slice location);

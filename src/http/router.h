@@ -52,6 +52,7 @@ struct endpoint {
     const char *path, *label;
     const struct route *by_method[HTTP_METHODS]; /* HEAD and GET share one */
     struct endpoint_metrics *metrics; /* handles.c's; NULL when the service does not count */
+    struct log_pieces *log;           /* access_log.c's; NULL: the path is not fixed */
 };
 
 struct router;

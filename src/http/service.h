@@ -108,5 +108,7 @@ void access_log(struct log_ring *ring,
                 unsigned status,
                 uint64_t duration_ns,
                 uint64_t bytes_out);
+/* Sets e->log, for free(): what all lines of an endpoint have in common, one piece a method. */
+void access_log_prepare(struct endpoint *e);
 
 #endif

@@ -137,11 +137,23 @@ void registry_on_collect(struct registry *r, collect_fn *fn, void *ctx);
 /* Runs them, for whoever shows numbers without a page; on the rendering thread only. */
 void registry_collect(const struct registry *r);
 
+/*
+ * False in a build that counts nothing, which only exists to be measured against (`make
+ * bench-metrics-share`): then nothing is written below, nor is worked out what only that needs.
+ */
+#ifdef SIDELIGHT_NO_METRICS
+enum { METRICS_WRITTEN = false };
+#else
+enum { METRICS_WRITTEN = true };
+#endif
+
 /* The hot path: no lock, no branch on failure. `s` must be the calling thread's own shard. */
 static inline void metric_add(struct shard *s, struct metric m, uint64_t n)
 {
     _Atomic uint64_t *c = &s->cells[m.cell];
 
+    if (!METRICS_WRITTEN)
+        return;
     atomic_store_explicit(c, atomic_load_explicit(c, memory_order_relaxed) + n,
                           memory_order_relaxed);
 }
@@ -154,6 +166,8 @@ static inline void metric_sub(struct shard *s, struct metric m, uint64_t n)
 /* For gauges and collected counters that only one shard ever writes. */
 static inline void metric_set(struct shard *s, struct metric m, int64_t value)
 {
+    if (!METRICS_WRITTEN)
+        return;
     atomic_store_explicit(&s->cells[m.cell], (uint64_t)value, memory_order_relaxed);
 }
 
@@ -170,7 +184,7 @@ static inline size_t histogram_bucket(const uint64_t *bounds, size_t n_bounds, u
 static inline size_t histogram_observe(
     struct shard *s, struct metric m, const uint64_t *bounds, size_t n_bounds, uint64_t v)
 {
-    size_t i = histogram_bucket(bounds, n_bounds, v);
+    size_t i = METRICS_WRITTEN ? histogram_bucket(bounds, n_bounds, v) : 0;
 
     metric_add(s, (struct metric){m.cell + (uint32_t)i, 0}, 1);
     metric_add(s, (struct metric){m.cell + (uint32_t)n_bounds + 1, 0}, v);
@@ -197,7 +211,7 @@ static inline void exemplar_offer(struct shard *s,
                                   struct exemplar_ids ids,
                                   uint64_t wall_ms)
 {
-    if (m.exemplar == UINT32_MAX)
+    if (!METRICS_WRITTEN || m.exemplar == UINT32_MAX)
         return;
     struct exemplar *e = &s->exemplars[m.exemplar + i];
     uint64_t last = atomic_load_explicit(&e->wall_ms, memory_order_relaxed);

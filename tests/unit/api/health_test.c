@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/unit/api/fake.h"
 
+#include "api/health.h"
+
 TEST(health_tells_uptime_version_and_the_store)
 {
     struct fake f;
@@ -39,7 +41,8 @@ TEST(health_has_room_for_the_largest_numbers_and_a_long_version)
     fake_init(&f);
     memset(version, 'v', sizeof(version) - 1);
     version[sizeof(version) - 1] = '\0';
-    f.api.version = version;
+    health_free(f.api.health);
+    f.api.health = health_new(version);
     f.api.start_ns = 0;
     f.rq.start_ns = UINT64_MAX;
     f.store.health = (struct store_health){false, UINT64_MAX};

@@ -40,6 +40,29 @@ TEST(whole_numbers_come_out_as_printf_writes_them)
     check(got, fmt_i64(got, INT64_MAX), FMT_I64, "9223372036854775807");
 }
 
+/* A fixed row of numbers that jump about (an LCG), so that a failure comes again. */
+static uint64_t jump(uint64_t *seed)
+{
+    *seed = *seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return *seed >> 16;
+}
+
+TEST(numbers_of_every_length_agree_with_printf)
+{
+    uint64_t seed = 1;
+    char got[32], want[32];
+
+    for (uint64_t i = 0; i < 200000; i++) {
+        uint64_t v = i < 20000 ? i : jump(&seed) * jump(&seed) >> (i % 64);
+
+        (void)snprintf(want, sizeof(want), "%" PRIu64, v);
+        check(got, fmt_u64(got, v), FMT_U64, want);
+        (void)snprintf(want, sizeof(want), "%" PRIu64 ".%03u", v / 1000000,
+                       (unsigned)(v / 1000 % 1000));
+        check(got, fmt_ms(got, v), sizeof(got), want);
+    }
+}
+
 TEST(nanos_have_no_trailing_zeros)
 {
     static const struct {
@@ -122,6 +145,35 @@ TEST(dates_agree_with_the_c_library_over_8000_years)
     }
 }
 
+TEST(a_kept_second_never_shows)
+{
+    static const uint64_t edges[] = {0,
+                                     1,
+                                     999,
+                                     1000,
+                                     UINT64_MAX,
+                                     UINT64_MAX - 999,
+                                     UINT64_C(253402300799999),
+                                     UINT64_C(253402300800000),
+                                     UINT64_C(253402300799000),
+                                     0};
+    struct fmt_memo memo = {0}, fresh;
+    uint64_t seed = 7, ms = UINT64_C(1700000000000);
+    char got[FMT_TS], want[FMT_TS];
+
+    for (unsigned i = 0; i < 100000; i++) {
+        ms = i % 100 == 99 ? jump(&seed) : ms + jump(&seed) % 700 - 200; /* it steps back, too */
+        if (i < ARRAY_LEN(edges))
+            ms = edges[i];
+        fresh = (struct fmt_memo){0};
+        (void)fmt_ts(want, ms);
+        assert_ptr_equal(fmt_ts_memo(got, ms, &memo), got + FMT_TS);
+        assert_memory_equal(got, want, FMT_TS);
+        assert_ptr_equal(fmt_ts_memo(got, ms, &fresh), got + FMT_TS);
+        assert_memory_equal(got, want, FMT_TS);
+    }
+}
+
 TEST(slices_are_copied)
 {
     char got[8];
@@ -181,6 +233,48 @@ TEST(each_byte_is_escaped_alike_at_each_place)
     }
 }
 
+/* What fmt_json does, a byte or a character at a time. */
+static size_t json_plainly(char *dst, struct slice s)
+{
+    char *start = dst;
+
+    while (s.n > 0) {
+        size_t n = utf8_sequence(s);
+        struct slice one = {s.p, n > 0 ? n : 1};
+
+        if (n == 1 && s.p[0] >= ' ' && s.p[0] < 0x7f && s.p[0] != '"' && s.p[0] != '\\')
+            *dst++ = s.p[0];
+        else
+            dst = fmt_json(dst, one); /* json_text_is_escaped says how */
+        s.p += one.n;
+        s.n -= one.n;
+    }
+    return (size_t)(dst - start);
+}
+
+/* Texts and their outputs stand alone on the heap, so that ASan sees a byte too many. */
+TEST(json_text_of_every_length_and_mix_comes_out_as_it_does_byte_by_byte)
+{
+    static const char few[] = "\"\\\x7f\x1f !#\xc3\xbc\xe2\x82\xac\xff\x80[]";
+    uint64_t seed = 3;
+
+    for (unsigned i = 0; i < 60000; i++) {
+        size_t n = i % 70;
+        char want[70 * FMT_JSON_BYTE], *in = must_calloc(1, n), *got;
+
+        for (size_t k = 0; k < n; k++) {
+            unsigned how = (unsigned)(jump(&seed) % 64);
+            in[k] = (char)(how >= i / 1000 ? 'a' + (int)(how % 26) : few[how % (sizeof(few) - 1)]);
+        }
+        size_t len = json_plainly(want, (struct slice){in, n});
+        got = must_calloc(1, len);
+        assert_int_equal(fmt_json(got, (struct slice){in, n}) - got, len);
+        assert_memory_equal(got, want, len);
+        free(got);
+        free(in);
+    }
+}
+
 TEST(cut_json_text_fits_and_says_that_it_was_cut)
 {
     static const char *const units[] = {"a",    "\"",  "\x01", "\xc3\xbc", "\xf0\x9f\x98\x80",
@@ -216,12 +310,15 @@ TEST(json_text_that_fits_is_not_cut)
 }
 
 RUN_TESTS(T(whole_numbers_come_out_as_printf_writes_them),
+          T(numbers_of_every_length_agree_with_printf),
           T(nanos_have_no_trailing_zeros),
           T(milliseconds_have_three_decimals_rounded_down),
           T(stamps_are_rfc_3339),
           T(dates_agree_with_the_c_library_over_8000_years),
+          T(a_kept_second_never_shows),
           T(slices_are_copied),
           T(json_text_is_escaped),
           T(each_byte_is_escaped_alike_at_each_place),
+          T(json_text_of_every_length_and_mix_comes_out_as_it_does_byte_by_byte),
           T(cut_json_text_fits_and_says_that_it_was_cut),
           T(json_text_that_fits_is_not_cut))

@@ -3,6 +3,8 @@
 #include "base/id.h"
 #include "tests/unit/unit.h"
 
+#include <stdio.h>
+
 static void check_form(const char id[ID_LEN], const char *prefix)
 {
     for (size_t i = 0; i < ID_LEN; i++) {
@@ -46,6 +48,65 @@ TEST(ids_rise_within_a_millisecond_beyond_it_and_when_the_clock_steps_back)
         memcpy(last, id, ID_LEN);
     }
     assert_true(src.last_ms < UINT64_C(1700000000000) + 100); /* it lends little from the future */
+}
+
+TEST(an_id_holds_its_time_and_its_place_in_it)
+{
+    struct id_source src;
+    char id[ID_LEN], want[32];
+    uint64_t ms = 0;
+
+    id_source_init(&src);
+    for (unsigned i = 0; i < 100000; i++) {
+        ms += i % 3 == 0 ? (uint64_t)i * i % 200000 : 0; /* within 65,536 ms, and beyond */
+        bool later = ms > src.last_ms;
+        id_make(&src, ms, id);
+        assert_true(src.last_ms >= ms && src.last_ms <= ms + 1);
+        assert_true(!later || src.seq < 2048); /* room to count up */
+        (void)snprintf(want, sizeof(want), "%08x-%04x-7%03x-", (unsigned)(src.last_ms >> 16),
+                       (unsigned)(src.last_ms & 0xffff), src.seq);
+        check_form(id, want);
+    }
+}
+
+/* The bits behind the digits from 19 on. */
+static uint64_t bits_of(const char id[ID_LEN])
+{
+    static const char digits[] = "0123456789abcdef";
+    uint64_t v = 0;
+
+    for (size_t at = 19; at < ID_LEN; at++)
+        if (id[at] != '-')
+            v = v << 4 | (uint64_t)(strchr(digits, id[at]) - digits);
+    return v;
+}
+
+/* Each of the 62 bits is as often 1 as 0, and as often like each other one as not. */
+TEST(the_random_bits_are_even_and_have_nothing_to_do_with_each_other)
+{
+    enum { N = 8000, BITS = 62 };
+    unsigned ones[BITS] = {0}, differ[BITS][BITS] = {{0}};
+    struct id_source src;
+    char id[ID_LEN];
+
+    id_source_init(&src);
+    for (unsigned i = 0; i < 4; i++)
+        src.rng[i] = UINT64_C(0x9e3779b97f4a7c15) * (i + 1); /* the same IDs each time */
+    for (unsigned i = 0; i < N; i++) {
+        id_make(&src, 1, id);
+        uint64_t v = bits_of(id);
+        assert_int_equal(v >> BITS, 2); /* the variant */
+        for (unsigned a = 0; a < BITS; a++) {
+            ones[a] += v >> a & 1;
+            for (unsigned b = 0; b < a; b++)
+                differ[a][b] += (v >> a ^ v >> b) & 1;
+        }
+    }
+    for (unsigned a = 0; a < BITS; a++) {
+        assert_in_range(ones[a], N * 9 / 20, N * 11 / 20);
+        for (unsigned b = 0; b < a; b++)
+            assert_in_range(differ[a][b], N * 9 / 20, N * 11 / 20);
+    }
 }
 
 TEST(two_sources_make_different_ids)
@@ -195,6 +256,8 @@ TEST(an_invalid_traceparent_gives_nothing)
 
 RUN_TESTS(T(an_id_is_a_version_7_uuid_of_its_millisecond),
           T(ids_rise_within_a_millisecond_beyond_it_and_when_the_clock_steps_back),
+          T(an_id_holds_its_time_and_its_place_in_it),
+          T(the_random_bits_are_even_and_have_nothing_to_do_with_each_other),
           T(two_sources_make_different_ids),
           T(an_id_is_read_in_either_case_and_nothing_else_is_one),
           T(a_made_id_is_a_valid_correlation_id),

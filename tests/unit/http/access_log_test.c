@@ -6,6 +6,7 @@
 #include "tests/unit/http/fake.h"
 
 #include "base/log_ring.h"
+#include "http/guard.h"
 
 #include <cjson/cJSON.h>
 #include <sys/eventfd.h>
@@ -16,8 +17,9 @@ static void ok_get(struct request *rq, UNUSED void *ctx)
 }
 
 static const struct route routes[] = {
-    {HTTP_GET, "/ok",    ok_get, "200", IN_NONE, NULL,  NULL, NULL},
-    {HTTP_GET, "/alias", ok_get, "200", IN_NONE, "/ok", NULL, NULL},
+    {HTTP_GET,  "/ok",       ok_get, "200", IN_NONE, NULL,  NULL, NULL},
+    {HTTP_GET,  "/alias",    ok_get, "200", IN_NONE, "/ok", NULL, NULL},
+    {HTTP_POST, "/quo\"ted", ok_get, "200", IN_NONE, NULL,  NULL, NULL},
 };
 
 /* A fake whose lines are read from their ring, by us instead of the writing thread. */
@@ -117,6 +119,73 @@ TEST(a_line_has_every_field)
     assert_string_equal(text_of(&l, "trace_id"), "0af7651916cd43dd8448eb211c80319c");
     assert_false(has(&l, "reason"));
     assert_int_equal(cJSON_GetArraySize(l.line), 14);
+    end(&l);
+}
+
+/* The line by printf, without a cut. */
+static void plain_line(const struct request *rq, uint64_t ns, uint64_t out, struct buf *ret)
+{
+    const char *level = rq->loop->service->internal ? "debug" : "info";
+    char ts[FMT_TS], ip[IP_TEXT_MAX];
+
+    (void)fmt_ts(ts, rq->start_ms + ns / NS_PER_MS);
+    buf_clear(ret);
+    buf_addf(ret, "{\"ts\":\"%.24s\",\"level\":\"%s\",\"event\":\"request\"", ts, level);
+    buf_addf(ret, ",\"correlation_id\":\"%.*s\"", (int)rq->correlation_id.n, rq->correlation_id.p);
+    buf_addf(ret, ",\"method\":\"%s\"", http_method_name(rq->head.method));
+    if (rq->endpoint != NULL)
+        buf_addf(ret, ",\"endpoint\":\"%s\"", rq->endpoint->label);
+    buf_add_str(ret, ",\"path\":\"");
+    buf_add_json(ret, rq->head.path);
+    buf_addf(ret, "\",\"status\":%u", rq->status);
+    if (rq->refusal != REFUSED_NOT)
+        buf_addf(ret, ",\"reason\":\"%s\"", refusal_rows[rq->refusal].label);
+    buf_addf(ret, ",\"duration_ms\":%u.%03u", (unsigned)(ns / NS_PER_MS),
+             (unsigned)(ns / 1000 % 1000));
+    buf_addf(ret, ",\"bytes_in\":%zu,\"bytes_out\":%zu", rq->body.n, (size_t)out);
+    buf_addf(ret, ",\"client_ip\":\"%.*s\"", (int)(ip_format(&rq->client, ip) - ip), ip);
+    if (rq->head.user_agent.n > 0) {
+        buf_add_str(ret, ",\"user_agent\":\"");
+        buf_add_json(ret, rq->head.user_agent);
+        buf_add_char(ret, '"');
+    }
+    if (rq->trace_id.n > 0)
+        buf_addf(ret, ",\"trace_id\":\"%.*s\"", (int)rq->trace_id.n, rq->trace_id.p);
+    buf_add_str(ret, "}\n");
+}
+
+/* What is rendered at the start, kept or copied in words must not show in any byte. */
+TEST(a_line_is_what_a_plain_writer_writes)
+{
+    static const char *const targets[] = {"/ok", "/ok?q=1", "/alias", "/quo\"ted", "/nowhere", "x"};
+    struct buf raw = BUF_INIT, want = BUF_INIT;
+    struct logged l;
+
+    start(&l);
+    for (unsigned i = 0; i < 20000; i++) {
+        const char *method = http_method_name((enum http_method)(i % (HTTP_METHODS + 1)));
+
+        buf_clear(&raw);
+        buf_addf(&raw, "%s %s HTTP/1.1\r\n" HOST "User-Agent: %.*s\r\n", method,
+                 targets[i / 8 % ARRAY_LEN(targets)], (int)(i % 53),
+                 "Mozilla/5.0 (X11; Linux \xc3\xbc x86_64) \"quoted\" \\ 1");
+        if (i % 5 == 0)
+            buf_add_str(&raw, "X-Correlation-ID: abc-1\r\nTraceparent: "
+                              "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n");
+        buf_add_str(&raw, "\r\n");
+        l.f.service.internal = i % 7 == 0;
+        fake_serve(&l.f, (struct slice){raw.data, raw.len});
+        l.f.rq.start_ms = UINT64_C(1760000000122) + i * UINT64_C(37);
+        l.f.rq.body.n = i % 3 == 0 ? 0 : i * UINT64_C(7919);
+        access_log(l.ring, &l.f.rq, l.f.rq.status, i * UINT64_C(99991), i);
+        plain_line(&l.f.rq, i * UINT64_C(99991), i, &want);
+        struct slice got = log_ring_peek(l.ring);
+        if (!slice_eq(got, (struct slice){want.data, want.len}))
+            fail_msg("got  %.*swant %.*s", (int)got.n, got.p, (int)want.len, want.data);
+        log_ring_skip(l.ring, got.n, 0);
+    }
+    buf_release(&want);
+    buf_release(&raw);
     end(&l);
 }
 
@@ -336,6 +405,7 @@ TEST(a_full_ring_drops_whole_lines_and_counts_them)
 }
 
 RUN_TESTS(T(a_line_has_every_field),
+          T(a_line_is_what_a_plain_writer_writes),
           T(what_is_not_known_is_left_out),
           T(the_status_logged_may_be_499),
           T(a_refusal_is_logged_with_its_reason),

@@ -49,6 +49,84 @@ TEST(an_answer_has_its_head_and_nothing_it_should_not)
     running_stop(&r);
 }
 
+/* The date is libh2o's, and as long as any. */
+TEST(an_answer_is_this_byte_for_byte)
+{
+    static const char start[] = "HTTP/1.1 200 OK\r\nDate: ";
+    static const char rest[] = "\r\nConnection: close\r\nContent-Length: 5\r\n"
+                               "content-type: text/plain\r\nx-correlation-id: abc-1\r\n"
+                               "x-content-type-options: nosniff\r\n\r\nhello";
+    enum { DATE_LEN = 29 };
+    struct running r;
+    struct buf b;
+
+    running_start(&r, 1);
+    b = exchange(&r, SLICE_LIT("GET /hello HTTP/1.1\r\n" CLOSE));
+    assert_int_equal(b.len, sizeof(start) - 1 + DATE_LEN + sizeof(rest) - 1);
+    assert_memory_equal(b.data, start, sizeof(start) - 1);
+    assert_memory_equal(b.data + sizeof(start) - 1 + DATE_LEN, rest, sizeof(rest) - 1);
+    buf_release(&b);
+    running_stop(&r);
+}
+
+static size_t count_parts(const struct buf *b, const char *part)
+{
+    size_t n = 0, len = strlen(part);
+
+    for (size_t at = 0; at + len <= b->len; at++)
+        n += memcmp(b->data + at, part, len) == 0;
+    return n;
+}
+
+TEST(an_answer_may_have_all_the_fields_there_is_room_for)
+{
+    struct running r;
+    struct buf b;
+
+    running_start(&r, 1);
+    b = exchange(&r, SLICE_LIT("GET /fields HTTP/1.1\r\n" CLOSE));
+    expect_part(&b, "\r\nContent-Length: 6\r\nx-correlation-id: abc-1\r\n");
+    expect_part(&b, "\r\nvary: Accept\r\n");
+    assert_int_equal(count_parts(&b, "\r\nx-more: 1\r\n"), ANSWER_HEADERS_MAX - 1);
+    expect_part(&b, "\r\n\r\nfields");
+    buf_release(&b);
+    running_stop(&r);
+}
+
+/* libh2o's doing: old ones cache nothing that varies. */
+TEST(old_internet_explorers_do_not_see_vary)
+{
+    struct running r;
+    struct buf b;
+
+    running_start(&r, 1);
+    b = exchange(&r, SLICE_LIT("GET /fields HTTP/1.1\r\n"
+                               "User-Agent: Mozilla/4.0 (compatible; MSIE 8.0; x)\r\n" CLOSE));
+    expect_part(&b, "\r\ncache-control: private\r\n");
+    assert_false(buf_has(&b, "vary"));
+    buf_release(&b);
+    running_stop(&r);
+}
+
+/* Without a length, an older client would wait for the end of the connection. */
+TEST(an_older_client_that_asks_for_it_keeps_its_connection)
+{
+    struct running r;
+    struct buf b = BUF_INIT;
+    int fd;
+
+    running_start(&r, 1);
+    fd = dial(&r.address);
+    for (size_t i = 1; i <= 3; i++) {
+        send_all(fd, SLICE_LIT("GET /hello HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\n\r\n"));
+        assert_true(read_until(fd, &b, "\r\n\r\nhello", i));
+    }
+    assert_int_equal(count_parts(&b, "\r\nConnection: keep-alive\r\nContent-Length: 5\r\n"), 3);
+    (void)close(fd);
+    buf_release(&b);
+    running_stop(&r);
+}
+
 TEST(head_gets_the_length_and_no_body)
 {
     struct running r;
@@ -352,6 +430,10 @@ TEST(a_client_that_reset_is_499)
 }
 
 RUN_TESTS(T(an_answer_has_its_head_and_nothing_it_should_not),
+          T(an_answer_is_this_byte_for_byte),
+          T(an_answer_may_have_all_the_fields_there_is_room_for),
+          T(old_internet_explorers_do_not_see_vary),
+          T(an_older_client_that_asks_for_it_keeps_its_connection),
           T(head_gets_the_length_and_no_body),
           T(no_content_has_no_length),
           T(a_body_arrives_whole),

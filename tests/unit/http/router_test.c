@@ -212,7 +212,36 @@ TEST(a_wrong_table_ends_the_process)
     assert_true(dies(ask_past_the_end, NULL));
 }
 
+/* Of every length, as the hash reads it in words that overlap. */
+TEST(a_path_with_any_other_byte_is_another_path)
+{
+    enum { LONGEST = 40 };
+    char path[LONGEST + 1] = "/";
+
+    for (size_t n = 1; n <= LONGEST; n++) {
+        const struct route one[] = {
+            {HTTP_GET, path, handler, "200", IN_NONE, NULL, NULL, NULL},
+        };
+        struct router *r;
+
+        path[n - 1] = n == 1 ? '/' : (char)('a' + n % 26);
+        path[n] = '\0';
+        r = router_new(one, 1);
+        assert_non_null(router_find(r, (struct slice){path, n}));
+        assert_null(router_find(r, (struct slice){path, n - 1}));
+        for (size_t i = 0; i < n; i++) {
+            char other[LONGEST];
+
+            memcpy(other, path, n);
+            other[i]++;
+            assert_null(router_find(r, (struct slice){other, n}));
+        }
+        router_free(r);
+    }
+}
+
 RUN_TESTS(T(paths_are_found_byte_for_byte),
+          T(a_path_with_any_other_byte_is_another_path),
           T(a_path_knows_its_methods),
           T(a_closed_route_is_not_there_and_a_path_is_while_any_of_its_routes_is),
           T(allow_names_the_methods_that_are_open),

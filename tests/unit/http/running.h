@@ -73,10 +73,20 @@ static void later_get(struct request *rq, void *ctx)
     atomic_fetch_add(&r->suspended, 1);
 }
 
+/* As many header fields as an answer may have, "vary" among them. */
+static void fields_get(struct request *rq, UNUSED void *ctx)
+{
+    answer_header(rq, "vary", SLICE_LIT("Accept"));
+    while (rq->n_headers < ANSWER_HEADERS_MAX)
+        answer_header(rq, "x-more", SLICE_LIT("1"));
+    answer_borrowed(rq, 200, NULL, SLICE_LIT("fields"));
+}
+
 static const struct route running_routes[] = {
-    {HTTP_GET,  "/hello", hello_get, "200", IN_AVAILABILITY, NULL, NULL, NULL},
-    {HTTP_POST, "/echo",  echo_post, "200", IN_NONE,         NULL, NULL, NULL},
-    {HTTP_GET,  "/later", later_get, "200", IN_LATENCY,      NULL, NULL, NULL},
+    {HTTP_GET,  "/hello",  hello_get,  "200", IN_AVAILABILITY, NULL, NULL, NULL},
+    {HTTP_POST, "/echo",   echo_post,  "200", IN_NONE,         NULL, NULL, NULL},
+    {HTTP_GET,  "/later",  later_get,  "200", IN_LATENCY,      NULL, NULL, NULL},
+    {HTTP_GET,  "/fields", fields_get, "200", IN_NONE,         NULL, NULL, NULL},
 };
 
 static void live_acquire(void *owner)
