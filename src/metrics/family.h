@@ -20,8 +20,12 @@ struct series {
     uint64_t hash;
     struct metric metric;
     struct slice values[METRICS_LABELS_MAX];
-    /* {a="b",c="d" as on the page, without the closing brace; empty without labels */
-    struct slice text;
+    /*
+     * Rendered once, when it is made. `head`: what a line of its own begins with, up to the value:
+     * the name, the labels, a blank. `text`: its labels alone, without the closing brace:
+     * {a="b",c="d"; empty without labels. It lies within `head`.
+     */
+    struct slice head, text;
 };
 
 /* Open addressing, at most half full. */

@@ -96,13 +96,15 @@ static void index_add(struct registry *r, struct series *s)
     r->n_series++;
 }
 
-/* One allocation: the struct, the values, the text. */
+/* One allocation: the struct, the values, the head of its lines. */
 static struct series *series_new(const struct family *f, const struct slice *values)
 {
     struct buf b = BUF_INIT;
 
     for (size_t i = 0; i < f->n_labels; i++)
         buf_add_slice(&b, values[i]);
+    size_t head_at = b.len;
+    buf_add_str(&b, f->desc->name);
     size_t text_at = b.len;
     for (size_t i = 0; i < f->n_labels; i++) {
         buf_add_char(&b, i == 0 ? '{' : ',');
@@ -111,11 +113,14 @@ static struct series *series_new(const struct family *f, const struct slice *val
         exposition_escape_label(&b, values[i]);
         buf_add_char(&b, '"');
     }
+    size_t text_end = b.len;
+    buf_add_str(&b, f->n_labels > 0 ? "} " : " ");
     struct series *s = must_calloc(1, sizeof(*s) + b.len);
     char *p = fmt_slice((char *)(s + 1), (struct slice){b.data, b.len}) - b.len;
     s->family = f;
     s->hash = hash_values(f, values);
-    s->text = (struct slice){p + text_at, b.len - text_at};
+    s->head = (struct slice){p + head_at, b.len - head_at};
+    s->text = (struct slice){p + text_at, text_end - text_at};
     for (size_t i = 0; i < f->n_labels; p += values[i++].n)
         s->values[i] = (struct slice){p, values[i].n};
     buf_release(&b);

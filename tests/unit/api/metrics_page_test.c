@@ -205,6 +205,47 @@ TEST(slow_readers_hold_a_bounded_number_of_pages)
     fake_release(&f);
 }
 
+/* Its memory is lent to the answer: the next page must be written elsewhere. */
+TEST(a_page_that_is_still_read_stays_as_it_was)
+{
+    static const char *const codings[] = {"", "gzip"};
+
+    for (size_t i = 0; i < ARRAY_LEN(codings); i++) {
+        struct request slow, quick;
+        struct fake f;
+
+        fake_init(&f);
+        f.rq.head.accept_encoding = slice_str(codings[i]);
+        slow = quick = f.rq;
+        metrics_get(&slow, &f.api);
+        char *was = must_calloc(1, slow.answer.n);
+        memcpy(was, slow.answer.p, slow.answer.n);
+        metrics_get(&quick, &f.api); /* which shows another number of scrapes */
+        assert_ptr_not_equal(slow.answer.p, quick.answer.p);
+        assert_memory_equal(slow.answer.p, was, slow.answer.n);
+        quick.on_finish(quick.on_finish_arg, true);
+        assert_memory_equal(slow.answer.p, was, slow.answer.n);
+        free(was);
+        slow.on_finish(slow.on_finish_arg, true);
+        fake_release(&f);
+    }
+}
+
+TEST(scrapes_in_turn_use_the_same_memory)
+{
+    struct fake f;
+    const char *first;
+
+    fake_init(&f);
+    scrape(&f, NULL);
+    first = f.rq.answer.p;
+    finish(&f, true);
+    scrape(&f, NULL);
+    assert_ptr_equal(f.rq.answer.p, first);
+    finish(&f, true);
+    fake_release(&f);
+}
+
 TEST(a_refused_scrape_says_when_to_come_again)
 {
     struct request held[PAGES_MAX];
@@ -297,6 +338,8 @@ RUN_TESTS(T(a_page_comes_with_what_scrapers_read),
           T(a_query_that_cannot_be_read_is_400),
           T(as_many_names_as_fit_the_filter),
           T(slow_readers_hold_a_bounded_number_of_pages),
+          T(a_page_that_is_still_read_stays_as_it_was),
+          T(scrapes_in_turn_use_the_same_memory),
           T(a_refused_scrape_says_when_to_come_again),
           T(head_is_counted_but_is_no_scrape),
           T(a_drain_waits_for_those_who_scraped_before_and_not_since),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Pages, byte by byte. Whether others can read them is in exposition_parsers_test.c. */
 #include "metrics/exposition.h"
+#include "metrics/family.h"
 #include "tests/unit/metrics/page.h"
 #include "tests/unit/unit.h"
 
@@ -374,6 +375,43 @@ TEST(escapes_are_those_of_the_format)
     buf_release(&b);
 }
 
+/*
+ * What a series costs does not depend on how many there are: its line is of the same bytes, and a
+ * page without new series sorts nothing and takes no memory.
+ */
+TEST(a_series_among_ten_thousand_costs_what_one_among_ten_does)
+{
+    static const size_t counts[] = {10, 1000, 10000};
+    const struct metric_desc d = {
+        .name = "x_total", .help = "h", .labels = {"a"}, .type = METRIC_COUNTER};
+    const size_t head = strlen("# HELP x_total h\n# TYPE x_total counter\n");
+    const size_t line = strlen("x_total{a=\"00000\"} 0\n");
+
+    for (size_t i = 0; i < ARRAY_LEN(counts); i++) {
+        struct registry *r = registry_new(&d, 1, &(struct registry_options){1, counts[i] + 1});
+        struct buf out = BUF_INIT;
+        char text[32];
+
+        for (size_t k = 0; k < counts[i]; k++) {
+            int n = snprintf(text, sizeof(text), "%05zu", k * 7919 % counts[i]);
+            (void)series_get(r, 0, &(struct slice){text, (size_t)n});
+        }
+        exposition_render(r, EXPOSITION_TEXT, NULL, &out);
+        assert_int_equal(out.len, head + counts[i] * line);
+        const struct buf before = out;
+        struct series *const *sorted = r->families[0].view.sorted;
+        buf_clear(&out);
+        exposition_render(r, EXPOSITION_TEXT, NULL, &out);
+        assert_int_equal(out.len, before.len);
+        assert_ptr_equal(out.data, before.data);
+        assert_int_equal(out.cap, before.cap);
+        assert_ptr_equal(r->families[0].view.sorted, sorted);
+        assert_int_equal(r->families[0].view.n, counts[i]);
+        buf_release(&out);
+        registry_free(r);
+    }
+}
+
 RUN_TESTS(T(a_page_of_text_0_0_4),
           T(a_page_of_openmetrics),
           T(families_without_series_are_left_out),
@@ -382,4 +420,5 @@ RUN_TESTS(T(a_page_of_text_0_0_4),
           T(series_made_between_pages_find_their_place),
           T(numbers_are_exact_to_the_last_digit),
           T(bounds_are_spelled_as_prometheus_writes_floats),
-          T(escapes_are_those_of_the_format))
+          T(escapes_are_those_of_the_format),
+          T(a_series_among_ten_thousand_costs_what_one_among_ten_does))
