@@ -20,7 +20,7 @@ FROM ${BASE}
 # What the binary is linked with, and nothing else; `make compose-check` compares this list with ldd's.
 RUN apt-get -qq update \
  && DEBIAN_FRONTEND=noninteractive apt-get -y -qq --no-install-recommends install \
-      libc6 libcjson1 libh2o-evloop0.13 libsodium23 libsqlite3-0 libssl3 libwslay1 libyaml-0-2 zlib1g \
+      libc6 libcjson1 libh2o-evloop0.13 libseccomp2 libsodium23 libsqlite3-0 libssl3 libwslay1 libyaml-0-2 zlib1g \
  && rm -rf /var/lib/apt/lists/* /var/cache/apt /var/cache/debconf /var/log/apt /var/log/dpkg.log \
  && groupadd -g 65532 sidelight \
  && useradd -K UID_MAX=65532 -u 65532 -g 65532 -M -d /var/lib/sidelight -s /usr/sbin/nologin sidelight \

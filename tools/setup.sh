@@ -2,16 +2,16 @@
 # SPDX-License-Identifier: MIT
 # Installs the packages that building, or building and testing, needs: only those that are missing, and it says which.
 # What a package brings as a service is neither started now nor at the next boot.
-# usage: setup.sh build|stack|test
+# usage: setup.sh build|stack|test|bench
 #        setup.sh --install PACKAGE...      (as root: what the above runs by sudo)
 set -eu
 
-# package=probe, where the probe says whether the thing is there without the package: a command, or a header, or a
-# Python module. Only asked when dpkg does not know the package, so a machine that has all pays for one dpkg-query.
+# package=probe, where the probe says whether the thing is there without the package: a command, a header, a Python
+# module, or a Go library. Only asked when dpkg does not know the package, so a machine that has all pays for one dpkg-query.
 BUILD='
 	gcc=cmd:cc  make=cmd:make  libc6-dev=hdr:stdio.h
 	libh2o-evloop-dev=hdr:h2o.h  libssl-dev=hdr:openssl/ssl.h  libyaml-dev=hdr:yaml.h
-	libcjson-dev=hdr:cjson/cJSON.h  libsqlite3-dev=hdr:sqlite3.h  libsodium-dev=hdr:sodium.h  zlib1g-dev=hdr:zlib.h'
+	libcjson-dev=hdr:cjson/cJSON.h  libseccomp-dev=hdr:seccomp.h  libsqlite3-dev=hdr:sqlite3.h  libsodium-dev=hdr:sodium.h  zlib1g-dev=hdr:zlib.h'
 STACK='
 	caddy=cmd:caddy  prometheus=cmd:prometheus  prometheus-alertmanager=cmd:prometheus-alertmanager
 	prometheus-blackbox-exporter=cmd:prometheus-blackbox-exporter
@@ -21,10 +21,17 @@ TEST='
 	python3-prometheus-client=py:prometheus_client  python3-yaml=py:yaml  python3-jsonschema=py:jsonschema
 	python3-aiosmtpd=py:aiosmtpd  docker-compose=cmd:docker-compose
 	clang=cmd:clang  clang-format=cmd:clang-format  clang-tidy=cmd:clang-tidy  libclang-rt-14-dev=lib:fuzzer
-	strace=cmd:strace'
+	strace=cmd:strace  valgrind=cmd:valgrind  systemd=cmd:systemd-analyze  nginx-light=cmd:nginx  haproxy=cmd:haproxy'
 # 370 MB of disk.
 BROWSER='
 	chromium=cmd:chromium  chromium-driver=cmd:chromedriver'
+# The peers of `make bench`, what they are measured with, and what draws the picture: 600 MB of disk, mostly Go.
+BENCH='
+	nginx=cmd:nginx  wrk=cmd:wrk  valgrind=cmd:valgrind  linux-perf=cmd:perf  util-linux=cmd:taskset
+	python3-fastapi=py:fastapi  uvicorn=py:uvicorn  python3-uvloop=py:uvloop  python3-httptools=py:httptools
+	python3-prometheus-client=py:prometheus_client  python3-matplotlib=py:matplotlib
+	golang-go=cmd:go  golang-github-prometheus-client-golang-dev=go:github.com/prometheus/client_golang
+	golang-github-mattn-go-sqlite3-dev=go:github.com/mattn/go-sqlite3'
 POLICY=/usr/sbin/policy-rc.d
 PATH="$PATH:/usr/sbin:/sbin"    # where an ordinary user's dnsmasq and ip are
 
@@ -36,6 +43,7 @@ present() {
 	cmd:*) command -v "${1#*:}" >/dev/null ;;
 	hdr:*) printf '#include <stdarg.h>\n#include <setjmp.h>\n#include <stdint.h>\n#include <%s>\n' "${1#*:}" |
 		${CC:-cc} -D_GNU_SOURCE -DH2O_USE_LIBUV=0 -E -x c - >/dev/null 2>&1 ;;
+	go:*) [ -d "/usr/share/gocode/src/${1#*:}" ] ;;
 	py:*) /usr/bin/python3 -c "import ${1#*:}" 2>/dev/null ;;
 	lib:*) echo 'int LLVMFuzzerTestOneInput(void); int LLVMFuzzerTestOneInput(void) { return 0; }' |
 		clang "-fsanitize=${1#*:}" -x c -o /dev/null - 2>/dev/null ;;
@@ -133,8 +141,9 @@ case "${1-}" in
 build) rows=$BUILD ;;
 stack) rows="$BUILD $STACK" ;;
 test) rows="$BUILD $STACK $TEST $BROWSER" ;;
+bench) rows="$BUILD $BENCH" ;;
 --install) shift; install "$@"; exit 0 ;;
-*) die "usage: setup.sh build|stack|test" ;;
+*) die "usage: setup.sh build|stack|test|bench" ;;
 esac
 
 packages=$(missing $rows | paste -sd' ')

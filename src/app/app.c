@@ -2,6 +2,7 @@
 /* Starting, running and ending the server. */
 #include "app/app.h"
 
+#include "app/sandbox.h"
 #include "app/version.h"
 #include "base/clock.h"
 #include "base/cpus.h"
@@ -135,6 +136,7 @@ static bool start_base(struct app *app, struct err *err)
     app->http = http_metrics_new(app->registry);
     app->gauges = gauges_new(app);
     gauges_loaded(app->gauges, c);
+    sandbox_no_dumps();
     return true;
 }
 
@@ -195,6 +197,7 @@ static void on_signal(void *arg, int signo)
     LOG_EVENT(app->log, LOG_INFO, "draining",
               LOG_STR("signal", signo == SIGTERM ? "SIGTERM" : "SIGINT"));
     app->api.draining = true;
+    notifier_tell(&app->notifier, "STOPPING=1\nSTATUS=draining");
     gauges_draining(app->gauges);
     drain_begin(&app->drain,
                 &(struct drain_options){c->drain_delay, c->drain_timeout, c->drain_last_scrape},
@@ -208,6 +211,8 @@ static unsigned on_tick(void *arg)
     enum drain_action action;
 
     api_tick(&app->api, clock_wall_ms(), now_ns);
+    notifier_tick(&app->notifier, server_alive(app->server, now_ns - app->notifier.period_ns),
+                  now_ns);
     if (app->drain.state == DRAIN_OFF)
         return TICK_MS;
     action = drain_step(&app->drain, now_ns, server_drained(app->server),
@@ -229,6 +234,28 @@ static unsigned on_tick(void *arg)
     return DRAIN_TICK_MS;
 }
 
+/* A kernel without seccomp should not keep the server from serving; the page and the log say what is missing. */
+static void enter_sandbox(struct app *app)
+{
+    struct err err = ERR_INIT;
+    bool on = app->started->config.sandbox && sandbox_enter(&err);
+
+    if (app->started->config.sandbox && !on)
+        LOG_EVENT(app->log, LOG_WARN, "sandbox_unavailable", LOG_STR("error", err.text));
+    gauges_sandboxed(app->gauges, on);
+}
+
+/* The socket that was handed over, for whoever closes it from now on. */
+static int take_inherited(int *fd)
+{
+    int taken = *fd;
+
+    *fd = -1;
+    if (taken >= 0)
+        listen_bound(taken);
+    return taken;
+}
+
 static bool start_ops(struct app *app, struct err *err)
 {
     struct ops_options opt = {.service = &app->internal,
@@ -248,6 +275,7 @@ static bool start_ops(struct app *app, struct err *err)
     app->internal.internal = true;
     if (!opt.listen.numeric)
         app->internal.alias = opt.listen.host;
+    opt.listen_fd = take_inherited(&app->inherited.metrics);
     return ops_new(&opt, &app->ops, err);
 }
 
@@ -268,15 +296,24 @@ static bool start_public(struct app *app, struct err *err)
     gauges_connection_limit(app->gauges, opt.max_connections);
     service_init(&app->public, public_routes, n_public_routes, &app->api, app->http);
     app->public.recent = app->api.recent;
-    if (!host_port_parse(slice_str(c->listen_public), &hp, err) ||
-        !listen_open(&hp, &opt.listen_fd, err))
+    opt.listen_fd = take_inherited(&app->inherited.public);
+    opt.listen_shared = opt.listen_fd >= 0;
+    if (!opt.listen_shared && (!host_port_parse(slice_str(c->listen_public), &hp, err) ||
+                               !listen_open(&hp, &opt.listen_fd, err)))
         return false;
     listen_text(opt.listen_fd, text);
     if (!server_new(&opt, &app->server, err))
         return false;
     LOG_EVENT(app->log, LOG_INFO, "listening", LOG_STR("port", "public"), LOG_STR("address", text),
-              LOG_INT("workers", app->workers));
+              LOG_INT("workers", app->workers), LOG_BOOL("inherited", opt.listen_shared));
     return true;
+}
+
+/* Every thread is started from within the sandbox, or taken into it. */
+static bool start_ports(struct app *app, struct err *err)
+{
+    enter_sandbox(app);
+    return start_ops(app, err) && start_public(app, err);
 }
 
 /* What is left of drain.timeout, for the store and the rest to end; a disk that hangs must not hold the process. */
@@ -287,6 +324,14 @@ static void bound_stop(struct app *app)
 
     (void)alarm((unsigned)((bound_ns > age_ns ? bound_ns - age_ns : 0) / NS_PER_SEC) +
                 STOP_LEAST_S);
+}
+
+static void close_inherited(struct app *app)
+{
+    if (app->inherited.public >= 0)
+        (void)close(app->inherited.public);
+    if (app->inherited.metrics >= 0)
+        (void)close(app->inherited.metrics);
 }
 
 /*
@@ -316,6 +361,8 @@ static void stop(struct app *app)
     http_metrics_free(app->http);
     self_metrics_free(app->self);
     process_metrics_free(app->process);
+    close_inherited(app);
+    notifier_release(&app->notifier);
     store_lock_release(app->lock);
     log_free(app->log, LOG_FLUSH_MS);
     registry_free(app->registry);
@@ -351,13 +398,15 @@ static bool load(struct app *app, struct err *err)
 
 int app_serve(const struct cli *cli)
 {
-    struct app app = {.cli = cli};
+    struct app app = {.cli = cli, .inherited = INHERITED_NONE};
+    const struct manager_env env = manager_env();
     struct err err = ERR_INIT;
     int status = 1;
 
     prepare_signals();
-    if (!load(&app, &err))
+    if (!load(&app, &err) || !inherited_sockets(&env, &app.inherited, &err))
         return app_fail(EXIT_CONFIG, &err);
+    notifier_init(&app.notifier, &env);
     (void)umask(077);
     if (!raise_descriptor_limit(&err) || !take_lock(&app, &err)) {
         (void)app_fail(status, &err);
@@ -365,8 +414,8 @@ int app_serve(const struct cli *cli)
         return status;
     }
     mask_endings(SIG_BLOCK);
-    if (start_base(&app, &err) && start_store(&app, &err) && start_ops(&app, &err) &&
-        start_public(&app, &err)) {
+    if (start_base(&app, &err) && start_store(&app, &err) && start_ports(&app, &err)) {
+        notifier_tell(&app.notifier, "READY=1\nSTATUS=serving");
         ops_run(app.ops);
         LOG_EVENT(app.log, LOG_INFO, "stopped", LOG_STR("reason", "drained"));
         status = 0;

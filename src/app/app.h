@@ -3,8 +3,8 @@
  * The composition root: everything is made here in order of dependence and taken down in reverse.
  * One struct app on main's stack holds it all.
  *
- * Order of start: configuration, store lock, signals, log, registry, store, metrics port, public
- * port. The lock comes first, so that a new process waits for an old one that drains before it
+ * Order of start: inherited sockets, configuration, store lock, signals, log, registry, store,
+ * sandbox, metrics port, public port. The lock comes first, so that a new process waits for an old one that drains before it
  * needs the port. Until the loops run, and again while they are taken down, SIGTERM and SIGINT end
  * the process at once: what was acknowledged is durable.
  */
@@ -12,6 +12,7 @@
 #define SIDELIGHT_APP_APP_H
 
 #include "app/drain.h"
+#include "app/systemd.h"
 #include "config/cli.h"
 #include "config/live.h"
 #include "http/ops.h"
@@ -39,6 +40,8 @@ struct app {
     struct ops *ops;
     struct server *server;
     unsigned workers;
+    struct inherited inherited; /* sockets that nobody has taken over yet */
+    struct notifier notifier;
     struct drain drain;
     unsigned signals; /* SIGTERM and SIGINT so far */
     bool stopping;    /* nothing may be reloaded any more */
@@ -69,6 +72,7 @@ void gauges_loaded(struct gauges *g, const struct config *c); /* objectives, tim
 void gauges_reload_failed(struct gauges *g);
 void gauges_restart_required(struct gauges *g, bool required);
 void gauges_draining(struct gauges *g);
+void gauges_sandboxed(struct gauges *g, bool on);
 void gauges_connection_limit(struct gauges *g, size_t limit);
 
 /* The commands beside serving; each returns an exit status and prints to stdout and stderr. */

@@ -13,7 +13,7 @@
 struct gauges {
     struct app *app;
     struct metric objective[SLOS];
-    struct metric draining, reload_ok, reload_time, restart;
+    struct metric draining, sandboxed, reload_ok, reload_time, restart;
     struct metric connections_limit, log_lines, log_dropped, evictions;
     struct metric up, queue, queue_limit, queue_full, visitors;
     struct metric conns[SERVER_WORKERS_MAX];
@@ -78,6 +78,7 @@ struct gauges *gauges_new(struct app *app)
         g->objective[i] = series_get(r, METRIC_SLO_OBJECTIVE, &name);
     }
     g->draining = series_plain(r, METRIC_DRAINING);
+    g->sandboxed = series_plain(r, METRIC_SANDBOXED);
     g->reload_ok = series_plain(r, METRIC_CONFIG_RELOAD_OK);
     g->reload_time = series_plain(r, METRIC_CONFIG_RELOAD_TIME);
     g->restart = series_plain(r, METRIC_CONFIG_RESTART);
@@ -126,6 +127,11 @@ void gauges_restart_required(struct gauges *g, bool required)
 void gauges_draining(struct gauges *g)
 {
     metric_set(g->app->shard, g->draining, 1);
+}
+
+void gauges_sandboxed(struct gauges *g, bool on)
+{
+    metric_set(g->app->shard, g->sandboxed, on);
 }
 
 void gauges_connection_limit(struct gauges *g, size_t limit)

@@ -2,6 +2,9 @@
 /* SIGHUP: parse and check everything first, then swap; on any error nothing changes. */
 #include "app/app.h"
 
+#include "base/buf.h"
+#include "base/clock.h"
+
 static void report_restart(struct app *app)
 {
     char keys[256];
@@ -13,7 +16,8 @@ static void report_restart(struct app *app)
         LOG_EVENT(app->log, LOG_WARN, "restart_required", LOG_STR("keys", keys));
 }
 
-void app_reload(struct app *app)
+/* What systemd waits for when it is asked to reload (sd_notify(3)); a reload takes no time to speak of. */
+static void reload(struct app *app)
 {
     struct live_ref live;
     struct settings *fresh;
@@ -39,4 +43,14 @@ void app_reload(struct app *app)
     LOG_EVENT(app->log, LOG_INFO, "reloaded",
               LOG_STR("file", app->cli->config_path != NULL ? app->cli->config_path : ""));
     report_restart(app);
+}
+
+void app_reload(struct app *app)
+{
+    char text[64] = "RELOADING=1\nMONOTONIC_USEC=";
+
+    *fmt_u64(text + strlen(text), clock_mono_ns() / 1000) = '\0';
+    notifier_tell(&app->notifier, text);
+    reload(app);
+    notifier_tell(&app->notifier, "READY=1");
 }

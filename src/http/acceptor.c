@@ -114,13 +114,13 @@ static void close_listener(struct acceptor *a)
 {
     struct pollfd wait = {.fd = a->opt.listen_fd, .events = POLLIN};
     uint64_t end_ns = clock_mono_ns() + ACCEPT_LINGER_MS * NS_PER_MS;
-    bool alone = turn_away(a->opt.listen_fd), more;
+    bool more = !a->opt.shared, alone = more && turn_away(a->opt.listen_fd);
 
-    do {
+    while (more) {
         more = accept_some(a, LISTEN_BACKLOG) ==
                ACCEPT_NONE; /* else at the cap, or without descriptors */
         more = more && alone && clock_mono_ns() < end_ns && poll(&wait, 1, ACCEPT_LINGER_MS) > 0;
-    } while (more);
+    }
     (void)close(a->opt.listen_fd);
 }
 

@@ -12,6 +12,11 @@ struct sockaddr;
 
 struct acceptor_options {
     int listen_fd; /* closed by the acceptor */
+    /*
+     * Another process may hold it, too: what waits is left to that one, and nothing is done to the
+     * socket itself.
+     */
+    bool shared;
     size_t max_connections;
     const struct http_metrics *metrics;
     struct shard *shard; /* its own */
@@ -32,7 +37,7 @@ MUST_CHECK bool acceptor_new(const struct acceptor_options *opt,
 MUST_CHECK bool acceptor_start(struct acceptor *a, struct err *err);
 /* A connection that was handed over has closed; any thread. */
 void acceptor_closed(struct acceptor *a);
-/* Takes what waits, closes the listener, ends the thread; returns at once. */
+/* Takes what waits unless shared, closes the listener, ends the thread; returns at once. */
 void acceptor_stop(struct acceptor *a);
 bool acceptor_stopped(const struct acceptor *a);
 size_t acceptor_open(const struct acceptor *a); /* connections handed over and not closed */

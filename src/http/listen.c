@@ -38,16 +38,22 @@ void listen_text(int fd, char text[LISTEN_TEXT_MAX])
     *p = '\0';
 }
 
+void listen_bound(int fd)
+{
+    const int buffer = LISTEN_RECEIVE_BUFFER;
+
+    /* Accepted sockets inherit it. */
+    (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof(buffer));
+}
+
 /* One address. On failure errno says why, and nothing is left open. */
 static int open_one(const struct addrinfo *ai)
 {
     int fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), on = 1, saved;
-    int buffer = LISTEN_RECEIVE_BUFFER;
 
     if (fd < 0)
         return -1;
-    /* Accepted sockets inherit it. */
-    (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof(buffer));
+    listen_bound(fd);
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
         bind(fd, ai->ai_addr, ai->ai_addrlen) == 0 && listen(fd, LISTEN_BACKLOG) == 0)
         return fd;

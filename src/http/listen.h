@@ -20,6 +20,9 @@ enum {
     LISTEN_RECEIVE_BUFFER = 64 * 1024,
 };
 
+/* Bounds what the kernel holds for connections accepted from `fd`, a listening socket. */
+void listen_bound(int fd);
+
 /* "192.0.2.1:8000" or "[::1]:8000" of a bound socket, NUL-terminated. */
 void listen_text(int fd, char text[LISTEN_TEXT_MAX]);
 

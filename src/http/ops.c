@@ -173,10 +173,10 @@ static void start_loop(struct ops *o, int signal_fd)
 bool ops_new(const struct ops_options *opt, struct ops **ret, struct err *err)
 {
     struct ops *o = must_calloc(1, sizeof(*o));
-    int fd = -1, signal_fd = -1;
+    int fd = opt->listen_fd, signal_fd = -1;
 
     o->opt = *opt;
-    if ((opt->listen.numeric && !listen_open(&opt->listen, &fd, err)) ||
+    if ((fd < 0 && opt->listen.numeric && !listen_open(&opt->listen, &fd, err)) ||
         !open_signals(o, &signal_fd, err)) {
         if (fd >= 0)
             (void)close(fd);
@@ -184,7 +184,7 @@ bool ops_new(const struct ops_options *opt, struct ops **ret, struct err *err)
         return false;
     }
     start_loop(o, signal_fd);
-    if (opt->listen.numeric)
+    if (fd >= 0)
         start_listener(o, fd);
     else
         o->later = bind_later_start(&opt->listen, opt->log, on_bound, o);

@@ -22,6 +22,7 @@ enum {
 
 struct ops_options {
     struct host_port listen; /* its slices must stay */
+    int listen_fd;           /* listening already, in place of `listen`; owned; -1: none */
     const struct service *service;
     struct registry *registry;
     size_t shard; /* the loop's own */

@@ -2,6 +2,7 @@
 /* The public port's workers, and which of them gets a connection. */
 #include "http/server.h"
 
+#include "base/clock.h"
 #include "http/acceptor.h"
 #include "http/loop.h"
 
@@ -13,10 +14,11 @@ struct worker {
     struct server *server;
     struct loop base; /* what the loop starts with */
     pthread_t thread;
-    _Atomic size_t conns;   /* handed over and not closed */
-    _Atomic bool ready;     /* the loop takes messages */
-    _Atomic bool finished;  /* draining, nothing left */
-    _Atomic bool told_last; /* nothing more will be posted to its loop */
+    _Atomic size_t conns;       /* handed over and not closed */
+    _Atomic uint64_t turned_ns; /* when the loop last did */
+    _Atomic bool ready;         /* the loop takes messages */
+    _Atomic bool finished;      /* draining, nothing left */
+    _Atomic bool told_last;     /* nothing more will be posted to its loop */
 };
 
 struct server {
@@ -53,9 +55,11 @@ static void *worker_main(void *arg)
     l->on_conn_close_arg = w;
     live->acquire(live->owner);
     evloop_set_live(l, live->live, live->owner, live->release);
+    atomic_store(&w->turned_ns, clock_mono_ns());
     atomic_store(&w->ready, true);
     while (!l->quit) {
         evloop_turn(l, 1000);
+        atomic_store_explicit(&w->turned_ns, l->now_ns, memory_order_relaxed);
         if (l->draining && l->n_conns == 0 && l->n_suspended == 0)
             atomic_store(&w->finished, true);
     }
@@ -115,6 +119,7 @@ bool server_new(const struct server_options *opt, struct server **ret, struct er
     loop_configure(&s->conf, opt->body_max, opt->request_timeout_ms);
     ao = (struct acceptor_options){
         .listen_fd = opt->listen_fd,
+        .shared = opt->listen_shared,
         .max_connections = opt->max_connections,
         .metrics = opt->service->metrics,
         .shard = registry_shard(opt->registry, opt->first_shard + opt->workers),
@@ -144,6 +149,14 @@ static void take_live(struct evloop *l, void *arg)
 
     evloop_set_live(l, live->live, live->owner, live->release);
     free(live);
+}
+
+bool server_alive(const struct server *s, uint64_t since_ns)
+{
+    for (unsigned i = 0; i < s->n; i++)
+        if (atomic_load_explicit(&s->workers[i].turned_ns, memory_order_relaxed) < since_ns)
+            return false;
+    return true;
 }
 
 void server_set_live(struct server *s, const struct live_ref *live)

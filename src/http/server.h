@@ -30,7 +30,8 @@ struct live_ref {
 };
 
 struct server_options {
-    int listen_fd; /* the server closes it, also when it cannot start */
+    int listen_fd;      /* the server closes it, also when it cannot start */
+    bool listen_shared; /* another process may hold it, too: connections that wait are left to it */
     unsigned workers;
     size_t max_connections;
     size_t body_max;
@@ -51,10 +52,15 @@ struct server;
 MUST_CHECK bool server_new(const struct server_options *opt, struct server **ret, struct err *err);
 /* Connections of worker `i`, by any thread. */
 size_t server_connections(const struct server *s, unsigned i);
+/*
+ * Whether every worker's loop has turned since `since_ns` (clock_mono_ns); a loop turns at least
+ * every half second unless something in it hangs.
+ */
+bool server_alive(const struct server *s, uint64_t since_ns);
 /* Hands a new live configuration to every worker. */
 void server_set_live(struct server *s, const struct live_ref *live);
 /*
- * Takes what waits to be accepted, closes the listener, then lets connections finish. Returns at
+ * Takes what waits to be accepted (unless shared), closes the listener, then lets connections finish. Returns at
  * once.
  */
 void server_drain(struct server *s);

@@ -45,6 +45,7 @@ static const char *const others[] = {
     "drain.delay=1s",
     "drain.timeout=13s",
     "drain.last_scrape=1s",
+    "sandbox=false",
     "log.level=debug",
     "log.client_ip=none",
 };
@@ -103,6 +104,7 @@ TEST(the_defaults_are_those_of_the_design)
     assert_int_equal(c.slo_latency_threshold, 300 * NS_PER_MS);
     assert_int_equal(c.drain_delay, 2 * NS_PER_SEC);
     assert_int_equal(c.drain_timeout, 12 * NS_PER_SEC);
+    assert_true(c.sandbox);
     assert_int_equal(c.log_level, LOG_INFO);
     assert_int_equal(c.log_client_ip, LOG_CLIENT_IP_FULL);
     assert_int_equal(c.hosts.n + c.trusted_proxies.n + c.metrics_allow.n, 0);
@@ -433,7 +435,7 @@ TEST(every_key_can_be_set_and_is_seen_by_a_reload)
     assert_int_equal(config_restart_keys(&running, &wanted, keys, sizeof(keys)), restart);
     assert_string_equal(keys, "listen.public,listen.metrics,metrics.max_samples,threads,service,"
                               "store.path,store.lock_wait,limits.body,limits.connections,"
-                              "http.request_timeout,rum.keep");
+                              "http.request_timeout,rum.keep,sandbox");
     assert_int_equal(config_restart_keys(&running, &wanted, cut, sizeof(cut)), restart);
     assert_string_equal(cut, "listen.pu");
     assert_int_equal(config_restart_keys(&running, &wanted, cut, 1), restart);
