@@ -3,7 +3,9 @@
 """Does tests/rules notice it when a rule changes? Changes one thing at a time in the rule files (mutants.py says what), and wants
 the tests to fail.
 
-usage: mutate.py [-v] [-j JOBS] [TEXT...]      TEXT: only mutants whose description contains it
+usage: mutate.py [-v] [-j JOBS] [--share I/N] [TEXT...]
+                                       TEXT: only mutants whose description contains it
+                                       --share: only every Nth, from the Ith (0 to N-1) on
        mutate.py --list
 
 Each mutant meets the tests that can see it, one by one, until one fails: first those that killed its like before. A test runs with
@@ -125,10 +127,19 @@ def run(mutants, jobs, verbose):
             return list(pool.map(killer, mutants))
 
 
+def share(text):
+    """I/N as two numbers."""
+    first, every = (int(part) for part in text.split('/'))
+    if not 0 <= first < every:
+        raise ValueError
+    return first, every
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument('-v', action='store_true', dest='verbose')
     parser.add_argument('-j', type=int, default=len(os.sched_getaffinity(0)), dest='jobs')
+    parser.add_argument('--share', type=share, default=(0, 1))
     parser.add_argument('--list', action='store_true')
     parser.add_argument('text', nargs='*')
     args = parser.parse_args()
@@ -137,6 +148,7 @@ def main():
     if unknown:
         sys.exit(f'mutate: EQUIVALENT has what is no mutant: {sorted(unknown)}')
     mutants = [m for m in mutants if m.text not in EQUIVALENT and (not args.text or any(text in m.text for text in args.text))]
+    mutants = mutants[args.share[0]::args.share[1]]
     if args.list:
         print('\n'.join(m.text for m in mutants))
         return 0
