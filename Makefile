@@ -269,7 +269,7 @@ lint:                         ## every static check below
 	$(SUB) -k --output-sync=target lint-gates
 	@echo 'lint: ok'
 lint-gates: format-check headers layers banned length scripts docs-check tests-check tidy lint-faults \
-            units-check caddy-check rules-check alerting-check dashboards-check compose-check
+            units-check bench-check caddy-check rules-check alerting-check dashboards-check compose-check
 
 format:                       ## rewrite the code in the house style
 	$(Q)$(CLANG_FORMAT) -i $(CODE)

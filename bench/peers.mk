@@ -25,8 +25,10 @@ bench:                        ## FastAPI, Go, nginx, raw libh2o and this on the 
 	$(SUB) bench-build
 	$(Q)$(BENCH_RUN) --out bench/results.json
 	$(Q)bench/plot.py bench/results.json docs/bench.svg
-bench-check:                  ## the arithmetic of the benchmark's driver
+	$(Q)bench/page.py
+bench-check:                  ## the arithmetic of the benchmark's driver, and whether docs/performance.md has its last figures
 	$(Q)bench/selftest.py
+	$(Q)bench/page.py --check
 bench-smoke: bench-check      ## the benchmark itself, two peers for a moment: does it run, does it end clean
 	$(Q)$(SETUP) bench
 	$(SUB) bench-build

@@ -25,6 +25,7 @@ awk '
 		owner("h2o", "^src/(http|proxy)/", "http/ and proxy/")
 		owner("yaml.h", "^src/config/yaml[.]c$", "config/yaml.c")
 		owner("cjson/", "^src/http/json[.]c$", "http/json.c")
+		owner("seccomp.h", "^src/app/sandbox[.]c$", "app/sandbox.c")
 		owner("sqlite3", "^src/store/sqlite[a-z_]*[.][ch]$", "store/sqlite*")
 	}
 	/^[ \t]*#[ \t]*include[ \t]*"/ {

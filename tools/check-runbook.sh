@@ -15,7 +15,7 @@ import yaml
 
 PAGE = 'docs/operations.md'
 SHOWN = sorted(pathlib.Path('docs').glob('*.md'))
-DOCUMENTS = SHOWN + [pathlib.Path(name) for name in ('README.md', 'HACKING.md', 'CHANGELOG.md') if pathlib.Path(name).exists()]
+DOCUMENTS = SHOWN + [pathlib.Path(name) for name in ('README.md', 'HACKING.md', 'CHANGELOG.md', 'SECURITY.md') if pathlib.Path(name).exists()]
 faults = []
 
 

@@ -31,7 +31,7 @@ def virtual():
 
 def machine(counters):
     return {'cpu': cpu_model(), 'cpus': os.cpu_count(), 'virtual': virtual(), 'memory_gib': memory_gib(),
-            'kernel': platform.release(), 'system': distribution(),
+            'kernel': '.'.join(platform.release().split('.')[:2]), 'system': distribution(),
             'load_before': round(os.getloadavg()[0], 2),
             'instructions': 'perf' if counters else 'valgrind, user only'}
 

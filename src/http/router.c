@@ -25,12 +25,16 @@ const char *slo_name(enum slo slo)
 
 /*
  * Eight bytes at once, the last eight overlapping what came before: to look /health up took 110
- * instructions byte by byte and takes 55. Paths of our own table are looked up, so nobody gains
- * from collisions.
+ * instructions byte by byte and takes 57. Paths of our own table are looked up, so nobody gains
+ * from collisions. A product's bits depend on lower ones only, so they are folded down and
+ * multiplied once more: without, paths that differ in their last digits shared slots, and to look
+ * one of 1,000 up took 745 instructions on average.
  */
+#define GOLDEN UINT64_C(0x9e3779b97f4a7c15)
+
 static uint64_t mix(uint64_t h, uint64_t word)
 {
-    h = (h ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+    h = (h ^ word) * GOLDEN;
     return h ^ h >> 32;
 }
 
@@ -58,7 +62,7 @@ static uint32_t hash(struct slice s)
         for (size_t i = 0; i < s.n; i++)
             word = word << 8 | (unsigned char)s.p[i];
     }
-    return (uint32_t)mix(h, word);
+    return (uint32_t)(mix(h, word) * GOLDEN >> 32);
 }
 
 static struct slot *slot_of(const struct router *r, struct slice path, uint32_t h)

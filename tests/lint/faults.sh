@@ -10,7 +10,8 @@ trap 'rm -rf "$tmp"' EXIT
 trap 'exit 130' INT TERM HUP
 copy() {
 	find "$tmp" -mindepth 1 -maxdepth 1 ! -name build -exec rm -rf {} +
-	cp -r Makefile VERSION .clang-format .clang-tidy .ci tools src tests docs sidelight.yaml README.md HACKING.md CHANGELOG.md LICENSE \
+	cp -r Makefile VERSION .clang-format .clang-tidy .ci tools src tests bench deploy docs sidelight.yaml README.md HACKING.md CHANGELOG.md \
+		SECURITY.md LICENSE \
 		Caddyfile compose.yaml .env.example config cloudflared prometheus grafana slo-rules.yml "$tmp"
 }
 bad=0 n=0
@@ -54,7 +55,7 @@ change() {
 }
 
 copy
-for target in format-check layers banned length scripts docs-check tests-check caddy-check alerting-check; do
+for target in format-check layers banned length scripts docs-check tests-check units-check caddy-check alerting-check; do
 	passes $target
 done
 
@@ -65,6 +66,7 @@ plant src/api/fault.c '#include <h2o.h>\n'            layers 'may include <h2o'
 plant src/metrics/fault.h '# include <h2o/url.h>\n'   layers 'may include <h2o'
 plant src/config/fault.c '#include <yaml.h>\n'        layers 'may include <yaml.h'
 plant src/http/fault.c '#include <cjson/cJSON.h>\n'   layers 'may include <cjson/'
+plant src/http/fault.c '#include <seccomp.h>\n'       layers 'may include <seccomp'
 plant src/store/fault.c '#include <sqlite3.h>\n'      layers 'may include <sqlite3'
 plant tools/layers.txt 'late: later\nlater:\n'        layers 'late may not use later'
 mkdir "$tmp/src/stray"
@@ -122,6 +124,9 @@ change docs/operations.md 's/| page | 6 | 6h/| page | 7 | 6h/' docs-check '| pag
 change slo-rules.yml 's/for: 3m/for: 4m/'             docs-check 'SidelightReplicaDown'
 change slo-rules.yml 's/#dependencydown/#dependencydwon/' docs-check 'DependencyDown'
 plant README.md '[x](docs/no-such.md)\n'              docs-check 'docs/no-such.md'
+change deploy/sidelight.service 's/TimeoutStopSec=20s/TimeoutStopSec=15s/'  units-check 'TimeoutStopSec'
+change deploy/sidelight.service 's/NoNewPrivileges=yes/NoNewPrivileges=no/' units-check 'exposure'
+change deploy/sidelight.socket 's/ListenStream=/ListenStraem=/'             units-check 'ListenStraem'
 plant docs/server.md '{{env "HOME"}}\n'               caddy-check 'docs/server.md'
 change Caddyfile 's/read_body 10s/read_bodies 10s/'   caddy-check 'read_bodies'
 change Caddyfile 's/lb_policy round_robin/&\n\t\t\t\tfail_duration 10s/' caddy-check 'fail_duration'
