@@ -192,7 +192,9 @@ browser-suite: $(BROWSE)
 # Hostile input and faults, each with a short form; the long one is `make faults`.
 faults-suite: $(FAULTS)
 	$(if $(FAULTS),,$(error no tests of faults found))$(Q)$(RUN_TESTS) $(FAULTS)
-SUITE := $(if $(filter dev,$(VARIANT)),$(STACK) $(BROWSE)) $(FAULTS) $(UNIT) $(E2E)
+# Of these a sanitizer sees the corpora: the rest takes minutes, and is about the disk, the clock and other processes.
+CORPORA   := $(patsubst %,$(B)/faults/%_test,framing json utf8 bodies headers clients sql yaml yaml_files routing origins)
+SUITE     := $(if $(filter dev,$(VARIANT)),$(STACK) $(BROWSE) $(FAULTS)) $(if $(filter asan,$(VARIANT)),$(CORPORA)) $(UNIT) $(E2E)
 suite: $(SUITE)
 	$(if $(UNIT),,$(error no unit tests found))$(Q)$(RUN_TESTS) $(SUITE)
 
@@ -219,6 +221,12 @@ faults:                       ## every fault and hostile input in its long form;
 	$(Q)rm -f build/promises
 	+$(Q)PROMISES=$(CURDIR)/build/promises FAULTS_LONG=1 TEST_TIMEOUT=$${TEST_TIMEOUT:-3600} $(MAKE) --no-print-directory JOBS=1 faults-suite
 	$(Q)tools/reliability.py build/promises docs/reliability.md
+
+soak:                         ## load for SOAK_MINUTES (10): memory, descriptors and threads must not grow
+	$(Q)$(SETUP) test
+	$(SUB) soak-suite
+soak-suite: $(B)/faults/soak_test
+	$(Q)SOAK_MINUTES=$${SOAK_MINUTES:-10} $<
 
 crash:                        ## kill -9 the server 1,000 times under load; no acknowledged message may be lost
 	$(Q)$(SETUP) test
@@ -348,5 +356,5 @@ help:                         ## show this list
 .PHONY: all run stack drill secrets setup unit e2e test compose-test units-check sbom caddy-check rules-check rules-mutate alerting-check \
         dashboards-check compose-check asan tsan coverage crash fuzz fuzz-regress format format-check headers \
         layers banned length scripts docs-check tests-check tidy lint lint-gates lint-faults check install clean help \
-        stack-test browser-test unit-suite e2e-suite stack-suite browser-suite screenshots faults faults-suite suite crash-suite fuzz-targets FORCE
+        stack-test browser-test unit-suite e2e-suite stack-suite browser-suite screenshots faults faults-suite soak soak-suite suite crash-suite fuzz-targets FORCE
 -include $(shell find $(B) build/fuzz build/headers build/tidy -name '*.d' 2>/dev/null)

@@ -21,7 +21,8 @@ TEST='
 	python3-prometheus-client=py:prometheus_client  python3-yaml=py:yaml  python3-jsonschema=py:jsonschema
 	python3-aiosmtpd=py:aiosmtpd  docker-compose=cmd:docker-compose
 	clang=cmd:clang  clang-format=cmd:clang-format  clang-tidy=cmd:clang-tidy  libclang-rt-14-dev=lib:fuzzer
-	strace=cmd:strace  valgrind=cmd:valgrind  systemd=cmd:systemd-analyze  nginx-light=cmd:nginx  haproxy=cmd:haproxy'
+	strace=cmd:strace  valgrind=cmd:valgrind  systemd=cmd:systemd-analyze  nginx-light=cmd:nginx  haproxy=cmd:haproxy
+	faketime=cmd:faketime  slowhttptest=cmd:slowhttptest'
 # 370 MB of disk.
 BROWSER='
 	chromium=cmd:chromium  chromium-driver=cmd:chromedriver'

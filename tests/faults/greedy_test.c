@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Clients that want much: answers that they do not read, heads without end, requests without end. What they cost, and that
+ * nobody else notices.
+ */
+#include "tests/e2e/lib/page.h"
+#include "tests/e2e/lib/wire.h"
+#include "tests/faults/lib/flood.h"
+#include "tests/faults/lib/promise.h"
+#include "tests/faults/lib/watch.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#define HOST " HTTP/1.1\r\nHost: localhost\r\n"
+#define HELLO "GET /health/liveness" HOST "\r\n"
+
+/* The most memory it had since it had `before`, in MB; it may not be more than `most`. */
+static double judge_growth(const struct server *s, double before, double most)
+{
+    double mb = watch_peak_mb(s) - before;
+
+    print_message("  memory grew by %.1f MB\n", mb);
+    if (watch_judges())
+        assert_true(mb <= most);
+    return mb;
+}
+
+/* ---- those who do not read ---- */
+
+/* A connection whose receive window is as small as can be. */
+static int narrow(unsigned port)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET,
+                             .sin_port = htons((uint16_t)port),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), size = 4096;
+
+    assert_true(fd >= 0);
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)), 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+    return fd;
+}
+
+enum { SCRAPERS = 10, VISITORS = 100, ASKED_EACH = 200, SLUGGARDS = SCRAPERS + VISITORS };
+
+static void close_sluggards(void *arg)
+{
+    struct wire *w = arg;
+
+    for (size_t i = 0; i < SLUGGARDS; i++)
+        wire_close(&w[i]);
+}
+
+/* Scrapers ask once, visitors as often as they can without reading. */
+static struct wire *start_sluggards(struct server *s)
+{
+    struct wire *w = keep(s->f, SLUGGARDS * sizeof(*w));
+
+    for (size_t i = 0; i < SLUGGARDS; i++)
+        w[i].fd = -1;
+    at_end(s->f, close_sluggards, w);
+    for (size_t i = 0; i < SLUGGARDS; i++) {
+        bool scraper = i < SCRAPERS;
+        const char *request = scraper ? "GET /metrics" HOST "\r\n" : "GET /" HOST "\r\n";
+
+        w[i].fd = narrow(scraper ? s->metrics_port : s->public_port);
+        for (int k = 0; k < (scraper ? 1 : ASKED_EACH); k++)
+            (void)send(w[i].fd, request, strlen(request), MSG_DONTWAIT | MSG_NOSIGNAL);
+    }
+    return w;
+}
+
+static void read_a_byte_each(const struct wire *w)
+{
+    char byte;
+
+    for (size_t i = 0; i < SLUGGARDS; i++)
+        (void)!recv(w[i].fd, &byte, 1, MSG_DONTWAIT);
+}
+
+TEST(those_who_read_a_byte_a_second_harm_nobody)
+{
+    enum { SHORT_S = 2, LONG_S = 60 };
+    struct fixture *f = *state;
+    struct server *s = server_start(f, NULL);
+    double files = watch_files(s), before = watch_peak_mb(s), growth;
+    struct watch_result health, scrape;
+    struct wire *sluggards = start_sluggards(s);
+    struct watch *w = watch_start(s);
+    unsigned seconds = 0, gone_after = 0;
+
+    for (; gone_after == 0 && seconds < (faults_long() ? LONG_S : SHORT_S); seconds++) {
+        read_a_byte_each(sluggards);
+        clock_sleep_ms(1000);
+        if (metric(s, "process_open_fds") < files + SCRAPERS)
+            gone_after = seconds + 1;
+    }
+    watch_end(w, &health, &scrape);
+    growth = judge_growth(s, before, 16);
+    if (faults_long())
+        assert_true(gone_after > 0);
+    else
+        assert_int_equal(gone_after, 0);
+    close_sluggards(sluggards);
+    assert_all_gone(s, files);
+    promise(
+        "G101", "Those who hardly read are bounded in memory, harm nobody, and are cut after 20 s",
+        "10 scrapers and 100 visitors with 200 requests each, tiny windows, a byte a second",
+        "memory grew by %.1f MB; %s; other scrapes: %zu, median %.1f ms, longest %.1f ms", growth,
+        gone_after > 0 ? textf(f, "all cut after %u s", gone_after) : "cut in the long form",
+        scrape.asked, scrape.median_ms, scrape.longest_ms);
+}
+
+/* ---- heads without end ---- */
+
+enum { ENDLESS = 100, HELD = 400000, TOO_MUCH = 1000000, HELD_MAX = 600000 };
+
+/* Fields, and never the blank line. */
+static struct wire *send_endless(struct server *s, size_t bytes)
+{
+    struct wire *w = keep(s->f, ENDLESS * sizeof(*w));
+    struct buf head = BUF_INIT;
+
+    buf_add_str(&head, "GET /" HOST);
+    for (int i = 0; head.len < bytes; i++)
+        buf_addf(&head, "X-%d: %*d\r\n", i, 4000, i);
+    for (size_t i = 0; i < ENDLESS; i++) {
+        assert_true(wire_connect(&w[i], s->public_port));
+        (void)wire_write(&w[i], head.data, bytes);
+    }
+    buf_release(&head);
+    return w;
+}
+
+TEST(heads_without_end_are_refused_or_run_out_of_time)
+{
+    struct fixture *f = *state;
+    struct server *s = server_start(f, SETS("http.request_timeout=2s"));
+    double files = watch_files(s), before = watch_peak_mb(s), held;
+    struct watch_result health, scrape;
+    struct watch *watch = watch_start(s);
+    struct wire *w = send_endless(s, TOO_MUCH);
+
+    for (size_t i = 0; i < ENDLESS; i++) {
+        struct reply r = {.status = 0};
+
+        if (wire_read(&w[i], false, &r) == GOT_REPLY) /* else the reset was faster */
+            assert_int_equal(r.status, 400);
+        reply_release(&r);
+        wire_close(&w[i]);
+    }
+    assert_metric(s, REJECTED("unparsed"), ENDLESS);
+    w = send_endless(s, HELD);
+    for (size_t i = 0; i < ENDLESS; i++) {
+        struct reply r = {.status = 0};
+
+        assert_int_equal(wire_read(&w[i], false, &r), GOT_END);
+        wire_close(&w[i]);
+    }
+    watch_end(watch, &health, &scrape);
+    held = judge_growth(s, before, (double)ENDLESS * HELD_MAX / 1e6);
+    assert_all_gone(s, files);
+    promise("G101b", "A head without end is refused at 418 KB, or ends at http.request_timeout",
+            "100 clients with a megabyte of fields each, and 100 that stop after 400 KB",
+            "100 refused, 100 cut; they held %.1f MB at most; health answered %zu times", held,
+            health.asked);
+}
+
+/* ---- one behind the other ---- */
+
+TEST(those_who_pipeline_without_end_keep_nobody_waiting)
+{
+    enum { CLIENTS = 16, DEPTH = 200 };
+    struct fixture *f = *state;
+    struct server *s = server_start(f, NULL);
+    double before = watch_peak_mb(s), growth;
+    struct watch *w = watch_start(s);
+    struct flood *flood = flood_start(s, &(struct flood_options){HELLO, CLIENTS, 0, DEPTH});
+    struct watch_result health, scrape;
+    struct flood_result r;
+
+    clock_sleep_ms(faults_long() ? 30000 : 1500);
+    r = flood_end(flood);
+    watch_end(w, &health, &scrape);
+    growth = judge_growth(s, before, 16);
+    assert_int_equal(r.good, r.asked);
+    assert_metric(s, REQUESTS("GET", "/health/liveness", "200"), (double)r.asked);
+    promise(
+        "G101c", "Those who pipeline without end get all their answers and keep nobody waiting",
+        "16 connections with 200 requests under way each, all the time",
+        "%llu answered, %.0f a second; of others, half within %.1f ms, all within %.0f ms; memory "
+        "grew by %.1f MB",
+        (unsigned long long)r.good, (double)r.asked / r.seconds, health.median_ms,
+        health.longest_ms, growth);
+}
+
+RUN_TESTS(T(those_who_read_a_byte_a_second_harm_nobody),
+          T(heads_without_end_are_refused_or_run_out_of_time),
+          T(those_who_pipeline_without_end_keep_nobody_waiting))

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A witness from outside: a thread that asks for GET /health and for a scrape again and again, each on a new connection,
+ * while a test does its worst. And what the kernel says of the server.
+ */
+#ifndef SIDELIGHT_TESTS_FAULTS_WATCH_H
+#define SIDELIGHT_TESTS_FAULTS_WATCH_H
+
+#include "tests/e2e/lib/server.h"
+
+struct watch_result {
+    size_t asked, failed; /* failed: no answer within five seconds, or not 200 */
+    double median_ms, longest_ms;
+};
+
+struct watch;
+/* Begins at once; ends with the test at the latest. Main thread. */
+struct watch *watch_start(struct server *s);
+/* Ends it. Fails the test when /health or a scrape was not answered once, or when most scrapes took longer than 50 ms. */
+void watch_end(struct watch *w, struct watch_result *ret_health, struct watch_result *ret_scrape);
+
+/* Descriptors that it has open while no client is there. */
+double watch_files(struct server *s);
+/* Waits until no client is there any more and no more than `files` are open. */
+void assert_all_gone(struct server *s, double files);
+
+/* Whether rates, times and memory are those of the server as it ships; says so when not. */
+bool watch_judges(void);
+
+double watch_cpu_s(const struct server *s);   /* seconds of CPU it has used, to a hundredth */
+double watch_peak_mb(const struct server *s); /* the most memory it ever had, resident */
+
+#endif
