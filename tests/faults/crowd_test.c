@@ -118,7 +118,7 @@ TEST(ten_thousand_idle_connections_cost_the_busy_ones_nothing)
     need_files(CROWD_FILES);
     s = server_start(f, SETS("http.request_timeout=1h"));
     idle = fill(s);
-    w = watch_start(s);
+    w = watch_start(s, "/health/liveness");
     flood = flood_start(s, &(struct flood_options){FLOOD_HEALTH, BUSY, 0, 1});
     EVENTUALLY(metric_sum(s, "worker_connections") >= IDLE + BUSY);
     turn_for(idle, faults_long() ? 60000 : 3000);
@@ -150,7 +150,7 @@ static double idle_share(struct server *s, struct tally *t)
     double before = watch_cpu_s(s);
     uint64_t began_ns = clock_mono_ns();
 
-    turn_for(t, faults_long() ? 10000 : 2000);
+    turn_for(t, faults_long() ? 6000 : 2000);
     return (watch_cpu_s(s) - before) / ((double)(clock_mono_ns() - began_ns) / 1e9);
 }
 
@@ -302,7 +302,7 @@ TEST(connections_that_come_and_go_leave_nothing_behind)
     struct watch *w;
 
     before = watch_files(s);
-    w = watch_start(s);
+    w = watch_start(s, "/health/liveness");
     began_ns = clock_mono_ns();
     for (size_t i = 0; i < ARRAY_LEN(visits); i++)
         for (size_t k = 0; k < each; k++, n++)

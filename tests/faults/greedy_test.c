@@ -88,7 +88,7 @@ TEST(those_who_read_a_byte_a_second_harm_nobody)
     double files = watch_files(s), before = watch_peak_mb(s), growth;
     struct watch_result health, scrape;
     struct wire *sluggards = start_sluggards(s);
-    struct watch *w = watch_start(s);
+    struct watch *w = watch_start(s, "/health/liveness");
     unsigned seconds = 0, gone_after = 0;
 
     for (; gone_after == 0 && seconds < (faults_long() ? LONG_S : SHORT_S); seconds++) {
@@ -140,7 +140,7 @@ TEST(heads_without_end_are_refused_or_run_out_of_time)
     struct server *s = server_start(f, SETS("http.request_timeout=2s"));
     double files = watch_files(s), before = watch_peak_mb(s), held;
     struct watch_result health, scrape;
-    struct watch *watch = watch_start(s);
+    struct watch *watch = watch_start(s, "/health/liveness");
     struct wire *w = send_endless(s, TOO_MUCH);
 
     for (size_t i = 0; i < ENDLESS; i++) {
@@ -176,7 +176,7 @@ TEST(those_who_pipeline_without_end_keep_nobody_waiting)
     struct fixture *f = *state;
     struct server *s = server_start(f, NULL);
     double before = watch_peak_mb(s), growth;
-    struct watch *w = watch_start(s);
+    struct watch *w = watch_start(s, "/health/liveness");
     struct flood *flood = flood_start(s, &(struct flood_options){HELLO, CLIENTS, 0, DEPTH});
     struct watch_result health, scrape;
     struct flood_result r;

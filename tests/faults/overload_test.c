@@ -27,7 +27,7 @@ static void need_files(void)
     skip();
 }
 
-static struct server *start_on_slow_disk(struct fixture *f, const char *const *sets)
+static struct server *start_on_slow_disk(struct fixture *f, unsigned ms, const char *const *sets)
 {
     const char *library = in_dir(f, "slow_sync.so"), *asan = environment("ASAN_OPTIONS");
     const char **env = keep(f, 4 * sizeof(*env));
@@ -39,7 +39,7 @@ static struct server *start_on_slow_disk(struct fixture *f, const char *const *s
                          ->status,
                      0);
     env[0] = textf(f, "LD_PRELOAD=%s", library);
-    env[1] = textf(f, "SYNC_MS=%d", SYNC_MS);
+    env[1] = textf(f, "SYNC_MS=%u", ms);
     /* The library must come before the sanitizer's, which complains about that. */
     env[2] = textf(f, "ASAN_OPTIONS=%s%sverify_asan_link_order=0", asan != NULL ? asan : "",
                    asan != NULL ? ":" : "");
@@ -143,9 +143,9 @@ TEST(three_times_what_can_be_stored_is_refused_in_order)
     uint64_t ms;
 
     need_files();
-    l.s = start_on_slow_disk(f, SETS("contact.rate=off"));
+    l.s = start_on_slow_disk(f, SYNC_MS, SETS("contact.rate=off"));
     measure(&l, faults_long() ? 10000 : 2000);
-    w = watch_start(l.s);
+    w = watch_start(l.s, "/health");
     flood =
         flood_start(l.s, &(struct flood_options){FLOOD_CONTACT, CLIENTS, OVERLOAD * l.capacity, 1});
     EVENTUALLY(metric(l.s, "store_queue_full_total") > 0);
@@ -183,11 +183,12 @@ TEST(what_is_over_the_total_limit_is_refused_and_the_rest_is_not_slower)
 {
     enum { LIMIT = 300, CLIENTS_OF_IT = 1000 };
     struct fixture *f = *state;
-    struct server *s = server_start(f, SETS("contact.rate=off", "contact.rate_total=300/s"));
+    struct server *s =
+        start_on_slow_disk(f, 1, SETS("contact.rate=off", "contact.rate_total=300/s"));
     struct watch_result health, scrape;
     struct flood_result r;
     struct flood *flood;
-    struct watch *w = watch_start(s);
+    struct watch *w = watch_start(s, "/health");
     double goodput;
 
     need_files();

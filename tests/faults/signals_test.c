@@ -308,29 +308,42 @@ static void ask_the_stopped(struct server *s, struct wire **fresh, struct wire *
     wire_send(idle, HELLO);
 }
 
+enum { STOPPED_FRESH = 20 };
+
+static void stop_and_go_on(struct server *s, unsigned gap_ms, struct tally *sum)
+{
+    struct wire *fresh[STOPPED_FRESH], *idle = wire_to(s);
+
+    server_signal(s, SIGSTOP);
+    ask_the_stopped(s, fresh, idle, STOPPED_FRESH);
+    clock_sleep_ms(gap_ms);
+    assert_true(wire_silent(fresh[0], 0));
+    server_signal(s, SIGCONT);
+    for (size_t k = 0; k < STOPPED_FRESH; k++)
+        assert_status(wire_reply(s->f, fresh[k]), k % 2 == 0 ? 200 : 201);
+    assert_status(wire_reply(s->f, idle), 200);
+    sum->gets += STOPPED_FRESH / 2 + 1;
+    sum->posts += STOPPED_FRESH / 2;
+    assert_status(get(s, "/health/readiness"), 200);
+}
+
+/*
+ * Longer than the probe of the store may be old, which is 5 s: that it is old says nothing of the store when nobody ran
+ * meanwhile. A server without other work shows it best.
+ */
 TEST(a_stop_of_the_process_delays_requests_and_fails_none)
 {
-    enum { FRESH = 20 };
-    struct fixture *f = *state;
-    struct server *s = server_start(f, SETS("contact.rate=off"));
-    unsigned n = rounds(1, 6), gap_ms = rounds(6000, 10000); /* the store's probe may be 5 s old */
-    struct wire *fresh[FRESH], *idle = wire_to(s);
+    struct server *s = server_start(*state, SETS("contact.rate=off"));
+    unsigned n = rounds(1, 3), gap_ms = rounds(6000, 10000);
     struct tally sum = {0, 0};
-    struct guests c = guests_start(s);
+    struct guests c;
 
+    for (unsigned i = 0; i < n; i++)
+        stop_and_go_on(s, gap_ms, &sum);
+    c = guests_start(s);
     for (unsigned i = 0; i < n; i++) {
         guests_wait(&c, 50);
-        server_signal(s, SIGSTOP);
-        ask_the_stopped(s, fresh, idle, FRESH);
-        clock_sleep_ms(gap_ms);
-        assert_true(wire_silent(fresh[0], 0));
-        server_signal(s, SIGCONT);
-        for (size_t k = 0; k < FRESH; k++)
-            assert_status(wire_reply(f, fresh[k]), k % 2 == 0 ? 200 : 201);
-        assert_status(wire_reply(f, idle), 200);
-        sum.gets += FRESH / 2 + 1;
-        sum.posts += FRESH / 2;
-        EVENTUALLY(get(s, "/health/readiness")->status == 200);
+        stop_and_go_on(s, rounds(500, 10000), &sum);
     }
     guests_wait(&c, 50);
     guests_end(&c, false, &sum);
@@ -338,8 +351,8 @@ TEST(a_stop_of_the_process_delays_requests_and_fails_none)
     assert_int_equal(stored_rows(s).n, sum.posts);
     promise(
         "F95", "A process that was stopped and goes on has failed no request",
-        "SIGSTOP and SIGCONT under load; more requests come meanwhile, on new and idle connections",
-        "%u stops of %u s, %llu requests, 0 failed", n, gap_ms / 1000, all_of(&sum));
+        "SIGSTOP and SIGCONT, idle and under load; requests come meanwhile, on new and idle connections",
+        "%u stops of up to %u s, %llu requests, 0 failed", 2 * n, gap_ms / 1000, all_of(&sum));
 }
 
 TEST(a_stop_longer_than_the_timeout_ends_idle_connections_at_most)

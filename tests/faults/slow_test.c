@@ -101,7 +101,7 @@ TEST(slowhttptest_finds_the_service_available_in_all_its_modes)
     need_slowhttptest(f);
     s = server_start(f, faults_long() ? NULL : SETS("http.request_timeout=2s"));
     files = watch_files(s);
-    w = watch_start(s);
+    w = watch_start(s, "/health/liveness");
     for (size_t i = 0; i < ARRAY_LEN(attacks); i++)
         begin_attack(s, &attacks[i]);
     for (size_t i = 0; i < ARRAY_LEN(attacks); i++)
@@ -192,7 +192,7 @@ TEST(bytes_that_trickle_in_buy_no_time)
     struct server *s = server_start(f, SETS(textf(f, "http.request_timeout=%us", limit_s)));
     double files = watch_files(s), shortest = 1e9, longest = 0;
     struct watch_result health, scrape;
-    struct watch *w = watch_start(s);
+    struct watch *w = watch_start(s, "/health/liveness");
     struct dripper *d = start_drips(s);
     uint64_t end_ns = clock_mono_ns() + NS_PER_MS * 2 * DEADLINE_MS;
 

@@ -125,7 +125,7 @@ change slo-rules.yml 's/for: 3m/for: 4m/'             docs-check 'SidelightRepli
 change slo-rules.yml 's/#dependencydown/#dependencydwon/' docs-check 'DependencyDown'
 plant README.md '[x](docs/no-such.md)\n'              docs-check 'docs/no-such.md'
 change deploy/sidelight.service 's/TimeoutStopSec=20s/TimeoutStopSec=15s/'  units-check 'TimeoutStopSec'
-change deploy/sidelight.service 's/NoNewPrivileges=yes/NoNewPrivileges=no/' units-check 'exposure'
+change deploy/sidelight.service 's/^CapabilityBoundingSet=$/#&/'         units-check 'exposure'
 change deploy/sidelight.socket 's/ListenStream=/ListenStraem=/'             units-check 'ListenStraem'
 plant docs/server.md '{{env "HOME"}}\n'               caddy-check 'docs/server.md'
 change Caddyfile 's/read_body 10s/read_bodies 10s/'   caddy-check 'read_bodies'

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 struct disk {
+    struct fixture *f;
     const char *path;
     struct disk_control *control;
 };
@@ -30,6 +31,7 @@ struct disk *disk_new(struct fixture *f)
     void *page;
     int fd;
 
+    d->f = f;
     d->path = in_dir(f, "disk.control");
     fd = open(d->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     assert_true(fd >= 0);
@@ -120,4 +122,29 @@ bool disk_is_sound(const struct disk *d)
     for (size_t i = 0; i < DISK_CALLS; i++)
         sound = sound && d->control->faults[i].left == 0;
     return sound;
+}
+
+void disk_remember(struct disk *d)
+{
+    d->control->keep_synced = 1;
+}
+
+/* What was never synced was never there. */
+static void put_back(struct disk *d, const struct server *s, const char *end)
+{
+    const char *synced = textf(d->f, "%s.db%s", d->path, end);
+    const char *file = textf(d->f, "%s%s", s->store, end);
+
+    if (access(synced, F_OK) != 0)
+        (void)unlink(file);
+    else
+        assert_int_equal(run(d->f, ARGS("cp", synced, file), NULL)->status, 0);
+}
+
+void disk_cut_power(struct disk *d, const struct server *s)
+{
+    MUST(s->pid == 0);
+    put_back(d, s, "");
+    put_back(d, s, "-wal");
+    (void)unlink(textf(d->f, "%s-shm", s->store));
 }

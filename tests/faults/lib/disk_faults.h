@@ -29,6 +29,13 @@ void disk_break(struct disk *d, const struct disk_break *how);
 #define DISK_BREAK(d, ...) disk_break(d, &(struct disk_break){__VA_ARGS__})
 void disk_mend(struct disk *d); /* of all calls */
 
+/*
+ * From here on the disk remembers what was synced. And a power cut: the store's files become what they were when each was
+ * synced last, so whatever was only written is gone. The server was killed before.
+ */
+void disk_remember(struct disk *d);
+void disk_cut_power(struct disk *d, const struct server *s);
+
 /* Calls that were made to fail, since the start. */
 uint64_t disk_injected(const struct disk *d, enum disk_call call);
 uint64_t disk_injected_in_all(const struct disk *d);

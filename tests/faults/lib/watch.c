@@ -19,7 +19,7 @@ struct question {
     double *ms;        /* of those answered */
 };
 
-enum { HEALTH, SCRAPE, QUESTIONS };
+enum { PAGE, SCRAPE, QUESTIONS };
 
 struct watch {
     struct question q[QUESTIONS];
@@ -71,11 +71,11 @@ static void end(void *arg)
     join(arg);
 }
 
-struct watch *watch_start(struct server *s)
+struct watch *watch_start(struct server *s, const char *path)
 {
     struct watch *w = keep(s->f, sizeof(*w));
 
-    w->q[HEALTH] = (struct question){.path = "/health", .port = s->public_port};
+    w->q[PAGE] = (struct question){.path = path, .port = s->public_port};
     w->q[SCRAPE] = (struct question){.path = "/metrics", .port = s->metrics_port};
     for (size_t i = 0; i < QUESTIONS; i++)
         w->q[i].ms = keep(s->f, WATCH_ASKS_MAX * sizeof(*w->q[i].ms));
@@ -105,13 +105,13 @@ static void conclude(struct question *q, struct watch_result *ret)
     *ret = *r;
 }
 
-void watch_end(struct watch *w, struct watch_result *ret_health, struct watch_result *ret_scrape)
+void watch_end(struct watch *w, struct watch_result *ret_page, struct watch_result *ret_scrape)
 {
     join(w);
-    conclude(&w->q[HEALTH], ret_health);
+    conclude(&w->q[PAGE], ret_page);
     conclude(&w->q[SCRAPE], ret_scrape);
-    print_message("  /health %zu times, median %.1f ms, at most %.1f; scrapes %zu, %.1f, %.1f\n",
-                  ret_health->asked, ret_health->median_ms, ret_health->longest_ms,
+    print_message("  %s %zu times, median %.1f ms, at most %.1f; scrapes %zu, %.1f, %.1f\n",
+                  w->q[PAGE].path, ret_page->asked, ret_page->median_ms, ret_page->longest_ms,
                   ret_scrape->asked, ret_scrape->median_ms, ret_scrape->longest_ms);
     if (ret_scrape->median_ms > SCRAPE_MAX_MS && watch_judges())
         fail_msg("a scrape took %.1f ms", ret_scrape->median_ms);

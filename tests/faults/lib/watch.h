@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A witness from outside: a thread that asks for GET /health and for a scrape again and again, each on a new connection,
+ * A witness from outside: a thread that asks for a page and for a scrape again and again, each on a new connection,
  * while a test does its worst. And what the kernel says of the server.
  */
 #ifndef SIDELIGHT_TESTS_FAULTS_WATCH_H
@@ -14,10 +14,13 @@ struct watch_result {
 };
 
 struct watch;
-/* Begins at once; ends with the test at the latest. Main thread. */
-struct watch *watch_start(struct server *s);
-/* Ends it. Fails the test when /health or a scrape was not answered once, or when most scrapes took longer than 50 ms. */
-void watch_end(struct watch *w, struct watch_result *ret_health, struct watch_result *ret_scrape);
+/*
+ * Begins at once; ends with the test at the latest. Main thread. `path` is /health, or /health/liveness where the real disk,
+ * which stalls at times, does not matter.
+ */
+struct watch *watch_start(struct server *s, const char *path);
+/* Ends it. Fails the test when the page or a scrape was not answered once, or when most scrapes took longer than 50 ms. */
+void watch_end(struct watch *w, struct watch_result *ret_page, struct watch_result *ret_scrape);
 
 /* Descriptors that it has open while no client is there. */
 double watch_files(struct server *s);

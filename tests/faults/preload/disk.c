@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 static struct disk_control *control;
+static const char *control_path;
 static _Thread_local int torn; /* the error that the next write of this thread gets */
 
 /* Before main, and so before anything is given up. */
@@ -34,8 +35,10 @@ __attribute__((constructor)) static void map_control(void)
         return;
     page = mmap(NULL, sizeof(*control), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     (void)syscall(SYS_close, fd);
-    if (page != MAP_FAILED)
-        control = page;
+    if (page == MAP_FAILED)
+        return;
+    control_path = path;
+    control = page;
 }
 
 /* ---- which file it is ---- */
@@ -135,11 +138,48 @@ static int is_torn(void)
     return 1;
 }
 
+/* ---- what was synced ---- */
+
+static int copy_all(int from, int to)
+{
+    char block[65536];
+    long at = 0, n;
+
+    while ((n = syscall(SYS_pread64, from, block, sizeof(block), at)) > 0) {
+        if (syscall(SYS_write, to, block, n) != n)
+            return 0;
+        at += n;
+    }
+    return n == 0;
+}
+
+/* Whole or not at all. */
+static void keep_synced(int fd)
+{
+    int kind = control != NULL && control->keep_synced ? kind_of(fd) : 0, to;
+    char path[PATH_MAX], half[PATH_MAX];
+
+    if (kind != DISK_DATABASE && kind != DISK_LOG)
+        return;
+    (void)snprintf(path, sizeof(path), "%s%s", control_path, kind == DISK_LOG ? ".db-wal" : ".db");
+    (void)snprintf(half, sizeof(half), "%s.half", control_path);
+    to = (int)syscall(SYS_openat, AT_FDCWD, half, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (to < 0)
+        return;
+    if (copy_all(fd, to))
+        (void)rename(half, path);
+    (void)syscall(SYS_close, to);
+}
+
 /* ---- the calls ---- */
 
 static int synced(long number, int fd)
 {
-    return fails(DISK_SYNC, fd) ? refuse(DISK_SYNC) : (int)syscall(number, fd);
+    int rc = fails(DISK_SYNC, fd) ? refuse(DISK_SYNC) : (int)syscall(number, fd);
+
+    if (rc == 0)
+        keep_synced(fd);
+    return rc;
 }
 
 int fsync(int fd)
