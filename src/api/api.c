@@ -9,12 +9,14 @@
 #include "api/site.h"
 #include "api/status.h"
 #include "api/visits.h"
+#include "http/json.h"
 
 #include <sodium.h>
 
 void api_init(struct api *api)
 {
     MUST(sodium_init() >= 0);
+    json_init();
     api->contact = contact_metrics_new(api->registry, api->service);
     api->ops = api_ops_new(api->registry);
     api->assets = assets_new();

@@ -282,6 +282,16 @@ static enum json_verdict check_tree(const cJSON *node, const char **ret_message)
     return JSON_OK;
 }
 
+static void *take_memory(size_t n)
+{
+    return must_realloc(NULL, n);
+}
+
+void json_init(void)
+{
+    cJSON_InitHooks(&(cJSON_Hooks){take_memory, free});
+}
+
 enum json_verdict json_parse(struct slice text, struct json **ret, const char **ret_message)
 {
     enum json_verdict v = json_scan(text, ret_message);

@@ -33,6 +33,13 @@ enum json_verdict {
  */
 enum json_verdict json_scan(struct slice text, const char **ret_message);
 
+/*
+ * Once, before any thread parses: memory that is not there ends the process, as everywhere in our
+ * own code. cJSON cannot tell it from a text that it cannot read, and a client would be told that
+ * its JSON is wrong.
+ */
+void json_init(void);
+
 struct json; /* a parsed document; owns everything */
 /* JSON_OK and *ret, or why not and *ret_message (static). json_free releases; NULL is fine. */
 enum json_verdict json_parse(struct slice text, struct json **ret, const char **ret_message);

@@ -167,8 +167,6 @@ static struct sum try_all(struct fixture *f, enum memory_caller who)
 
     *t = (struct trial){.f = f, .m = memory_watch(f), .who = who};
     t->stage.books = &t->books;
-    /* cJSON says the same of a text that it can't read and of one that it has no memory for. */
-    t->stage.also = who == MEMORY_LIBRARIES ? 400 : 0;
     t->stage.s = server_start_with(
         f, &(struct server_options){
                .config = "sidelight.yaml",

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 enum {
-    WARM = 80000, /* requests until caches, rings and arenas are full */
+    WARM = 80000, /* requests, at least, until caches, rings and arenas are full */
     SAMPLES = 20, /* of a run by count */
     OTHERS_WARM = 2000,
     OTHERS_COUNT = 4000, /* for variants that are slow */
@@ -142,9 +142,10 @@ static void assert_steady(const struct run *r, int64_t limit_kib)
 
 static void test_by_count(struct run *r, uint64_t requests, int64_t limit_kib)
 {
+    uint64_t warm = requests / 5 > WARM ? requests / 5 : WARM;
     struct inventory before, after;
 
-    while (traffic_sent(r->traffic) < (memory_is_ours() ? WARM : OTHERS_WARM))
+    while (traffic_sent(r->traffic) < (memory_is_ours() ? warm : OTHERS_WARM))
         traffic_round(r->traffic);
     before = take_inventory(r);
     run_by_count(r, memory_is_ours() ? requests : OTHERS_COUNT);

@@ -10,7 +10,6 @@ struct stage {
     struct server *s;
     struct books *books;
     const char *doing; /* for messages */
-    int also;          /* a status that is fine, too; 0: none */
 };
 
 typedef void act_fn(struct stage *g);
