@@ -301,7 +301,7 @@ scripts:                      ## fail if a shell script does not parse (or shell
 docs-check:                   ## fail if a key, metric or route is undocumented, or one is documented that is none
 	$(Q)tools/check-docs.sh && tools/check-rules.py && tools/check-runbook.sh
 tests-check:                  ## fail if a TEST is not in its RUN_TESTS list
-	$(Q)tools/check-tests.sh
+	$(Q)tools/check-tests.sh && tools/check-cases.sh
 tidy: $(SRC:src/%.c=build/tidy/%.ok)  ## clang-tidy, one file at a time (14 mixes up va_lists of several)
 build/tidy/%.ok: src/%.c .clang-tidy
 	@mkdir -p $(@D) && echo '  TIDY  $<'

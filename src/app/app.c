@@ -210,6 +210,7 @@ static unsigned on_tick(void *arg)
     uint64_t now_ns = clock_mono_ns();
     enum drain_action action;
 
+    store_tick(app->store, now_ns);
     api_tick(&app->api, clock_wall_ms(), now_ns);
     notifier_tick(&app->notifier, server_alive(app->server, now_ns - app->notifier.period_ns),
                   now_ns);

@@ -25,6 +25,7 @@ enum {
     EVLOOP_CLOSE_TURNS = 200,      /* of at most 10 ms */
     TICK_PERIOD_MS = 500,          /* lag, sweep */
     TICK_DRAIN_MS = 100,           /* the same while it drains */
+    TICK_LATE_MS = 1000,           /* a tick this late sweeps nothing: the process was stopped */
     SWEEP_SLACK_MS = 2000,         /* libh2o's own timer comes first */
     SUSPEND_MAX_MS = 10000,        /* a suspended request gets its late answer then */
 };

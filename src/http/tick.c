@@ -87,7 +87,9 @@ void evloop_tick(struct evloop *l)
     if (base->service->metrics != NULL)
         histogram_observe(base->shard, base->service->metrics->loop_lag, bounds_lag, N_BOUNDS_LAG,
                           l->now_ns - l->tick_ns);
-    sweep(l);
+    /* So late, the whole process was stopped; what came in or was answered meanwhile is first. */
+    if (l->now_ns - l->tick_ns < TICK_LATE_MS * NS_PER_MS)
+        sweep(l);
     if (l->draining)
         wind_down_all(l);
     l->tick_ns = l->now_ns + period_ns;

@@ -14,6 +14,7 @@
 
 struct store {
     uint64_t stale_ns;
+    _Atomic uint64_t ticked_at, resumed_at; /* 0: never */
     struct job_queue queue;
     struct writer writer;
     pthread_t thread;
@@ -23,12 +24,30 @@ struct store {
 
 /* ---- for any thread ---- */
 
+/* Whether nobody of this process ran for a while, so that the probe's age says nothing. */
+static bool was_stopped(uint64_t ticked_at, uint64_t now)
+{
+    return ticked_at != 0 && now > ticked_at + STORE_TICK_LATE_MS * NS_PER_MS;
+}
+
 static bool is_up(const struct store *s)
 {
-    uint64_t probed_at = s->writer.probed_at, now = clock_mono_ns();
+    /* In this order: store_tick writes them the other way round. */
+    uint64_t ticked_at = s->ticked_at, resumed_at = s->resumed_at;
+    uint64_t alive_at = s->writer.probed_at, now = clock_mono_ns();
 
+    if (resumed_at > alive_at)
+        alive_at = resumed_at;
     /* The probe may be newer than `now`. */
-    return !s->queue.shut && (now < probed_at || now - probed_at <= s->stale_ns);
+    return !s->queue.shut &&
+           (now < alive_at || now - alive_at <= s->stale_ns || was_stopped(ticked_at, now));
+}
+
+void store_tick(struct store *s, uint64_t now_ns)
+{
+    if (was_stopped(s->ticked_at, now_ns))
+        s->resumed_at = now_ns;
+    s->ticked_at = now_ns;
 }
 
 enum store_refusal store_submit(struct store *s, struct store_job *job)

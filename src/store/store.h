@@ -219,10 +219,17 @@ struct store_health {
 enum {
     STORE_PROBE_MS = 1000,
     STORE_PROBE_STALE_MS = 5000,
+    STORE_TICK_LATE_MS = 2500, /* see store_tick */
     STORE_RETRY_MS = 1000,
     STORE_TIDY_MS = 60 * 1000,
 };
 void store_health(const struct store *s, struct store_health *ret);
+
+/*
+ * For the main thread, at least twice within STORE_TICK_LATE_MS: when it is later than that, the whole process was stopped
+ * (SIGSTOP, a frozen container, a suspended machine), and the age of the probe is no hang of the writing thread.
+ */
+void store_tick(struct store *s, uint64_t now_ns);
 
 /*
  * For store_queue_length, store_queue_limit and store_queue_full_total; each is exact, together

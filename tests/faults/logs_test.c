@@ -300,7 +300,7 @@ TEST(a_slow_reader_gets_whole_lines_and_the_rest_is_counted)
 {
     enum { PIECE = 1000 };
     struct fixture *f = *state;
-    unsigned turns = faults_long() ? 20000 : 1500;
+    unsigned turns = faults_long() ? 20000 : 800;
     struct mute *m = start_on(f, &outputs[0]);
     struct load *l = load_start(&m->s, &(struct load_options){LOAD_GET, 2, 0, 0});
     struct load_result r;

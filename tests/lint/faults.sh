@@ -124,6 +124,8 @@ change docs/operations.md 's/| page | 6 | 6h/| page | 7 | 6h/' docs-check '| pag
 change slo-rules.yml 's/for: 3m/for: 4m/'             docs-check 'SidelightReplicaDown'
 change slo-rules.yml 's/#dependencydown/#dependencydwon/' docs-check 'DependencyDown'
 plant README.md '[x](docs/no-such.md)\n'              docs-check 'docs/no-such.md'
+change tests/faults/cases.txt '/^7\t/d'                          tests-check 'case 7 should'
+change tests/faults/cases.txt 's/\/json_test.c:/\/jsno_test.c:/'    tests-check 'jsno_test.c'
 change deploy/sidelight.service 's/TimeoutStopSec=20s/TimeoutStopSec=15s/'  units-check 'TimeoutStopSec'
 change deploy/sidelight.service 's/^CapabilityBoundingSet=$/#&/'         units-check 'exposure'
 change deploy/sidelight.socket 's/ListenStream=/ListenStraem=/'             units-check 'ListenStraem'

@@ -2,6 +2,7 @@
 /*
  * Out of service and back, on a fake backend.
  */
+#include "base/clock.h"
 #include "store/store.h"
 
 #include "tests/unit/store/fake.h"
@@ -146,6 +147,26 @@ TEST(a_writer_that_hangs_makes_the_store_unhealthy_and_it_refuses)
     }
 }
 
+TEST(a_store_that_was_stopped_with_everybody_else_does_not_hang)
+{
+    struct bench b;
+
+    bench_make(&b);
+    b.options.stale_ms = 500;
+    assert_true(store_new(&b.options, &b.store, NULL));
+    block(&b, PROBE);
+    wait_sem(&b.backend.entered);
+    WAIT_UNTIL(!is_up(b.store));
+    store_tick(b.store, clock_mono_ns() - 2 * STORE_TICK_LATE_MS * NS_PER_MS);
+    assert_true(is_up(b.store)); /* nobody ran since, the writer neither */
+    store_tick(b.store, clock_mono_ns());
+    assert_true(is_up(b.store)); /* it has its time again */
+    WAIT_UNTIL((store_tick(b.store, clock_mono_ns()), !is_up(b.store)));
+    unblock(&b);
+    WAIT_UNTIL(is_up(b.store));
+    bench_end(&b);
+}
+
 TEST(closing_a_store_that_is_down_tries_nothing)
 {
     struct bench b;
@@ -200,5 +221,6 @@ RUN_TESTS(T(a_failed_operation_fails_the_batch_and_all_that_wait),
           T(a_store_that_can_not_reopen_checkpoint_or_probe_stays_down),
           T(a_failed_probe_or_tidy_takes_the_store_out_of_service),
           T(a_writer_that_hangs_makes_the_store_unhealthy_and_it_refuses),
+          T(a_store_that_was_stopped_with_everybody_else_does_not_hang),
           T(closing_a_store_that_is_down_tries_nothing),
           T(the_log_names_the_operation_but_nothing_a_person_wrote))
