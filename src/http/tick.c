@@ -5,6 +5,7 @@
  */
 #include "base/clock.h"
 #include "http/bridge.h"
+#include "http/guard.h"
 #include "http/loop.h"
 
 #include <sys/socket.h>
@@ -14,13 +15,32 @@ int evloop_tick_wait(const struct evloop *l)
     return l->tick_ns <= l->now_ns ? 0 : (int)((l->tick_ns - l->now_ns) / NS_PER_MS) + 1;
 }
 
-/* Idle, or in the middle of a head or a body, for longer than libh2o should have let it. */
+/*
+ * More than a head may have, and its end is not in sight. libh2o would take some 480 KB before it
+ * gives up. A body may follow a head that ended: it waits in the same buffer.
+ */
+static bool head_endless(const struct conn *c)
+{
+    const h2o_buffer_t *in = c->sock->input;
+
+    return in->size > HEAD_MAX && memmem(in->bytes, HEAD_MAX, "\n\r\n", 3) == NULL &&
+           memmem(in->bytes, HEAD_MAX, "\n\n", 2) == NULL;
+}
+
+/*
+ * Idle, or in the middle of a head or a body, for longer than libh2o should have let it; or with
+ * more of a head than there may be.
+ */
 static void sweep_waiting(const struct evloop *l, const struct conn *c)
 {
     uint64_t limit_ns = (l->ctx.globalconf->http1.req_timeout + SWEEP_SLACK_MS) * NS_PER_MS;
+    const struct http_metrics *m = l->base.service->metrics;
+    bool endless = head_endless(c);
 
+    if (endless && m != NULL)
+        metric_add(l->base.shard, m->rejected[REFUSED_HEAD_TOO_LARGE], 1);
     /* The loop will see the end; nothing may be freed in here. */
-    if (l->now_ns > c->waiting_ns + limit_ns)
+    if (endless || l->now_ns > c->waiting_ns + limit_ns)
         (void)shutdown(c->fd, SHUT_RDWR);
 }
 
