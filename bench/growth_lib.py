@@ -127,7 +127,7 @@ def rss_kb(pid):
 def machine():
     with open("/proc/cpuinfo", encoding="utf-8") as f:
         model = re.search(r"model name\s*:\s*(.*)", f.read())
-    return {"cpu": model[1] if model else "unknown", "cpus": os.cpu_count(), "kernel": platform.release(),
+    return {"cpu": model[1] if model else "unknown", "cpus": os.cpu_count(), "kernel": '.'.join(platform.release().split('.')[:2]),
             "when": time.strftime("%Y-%m-%d")}
 
 

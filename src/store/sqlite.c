@@ -184,12 +184,37 @@ static bool note_files(struct store_backend *b, struct err *err)
            file_id(b->path, &b->file, err) && file_id(b->log_path, &b->log, err);
 }
 
-/* Nothing is written before schema_version has accepted the file. */
+/*
+ * Each page is read once: a damaged one must be known before something is stored beside it, and before the
+ * next backup takes the place of a good one. Indexes are not compared with their tables.
+ */
+static bool check_pages(struct store_backend *b, struct err *err)
+{
+    sqlite3_stmt *st = NULL;
+    const char *said;
+    bool ok;
+
+    if (!db_prepare(b->db, "PRAGMA quick_check(1)", &st, err))
+        return false;
+    if (sqlite3_step(st) != SQLITE_ROW) {
+        ok = db_fail(b->db, err, "check the store");
+    } else {
+        said = (const char *)sqlite3_column_text(st, 0);
+        ok = (said != NULL && strcmp(said, "ok") == 0) ||
+             err_set(err, ERR_INVALID, "the store '%s' is malformed; it was left as it is: %s",
+                     b->path, said != NULL ? said : "");
+    }
+    (void)sqlite3_finalize(st);
+    return ok;
+}
+
+/* Nothing is written before these checks and schema_version have accepted the file. */
 static bool open_checked(struct store_backend *b, struct err *err)
 {
     int64_t version = 0;
 
-    if (!db_open(b->path, true, &b->db, err) || !schema_version(b->db, b->path, &version, err))
+    if (!db_open(b->path, true, &b->db, err) || !schema_version(b->db, b->path, &version, err) ||
+        !check_pages(b, err))
         return false;
     db_accept(b->db);
     (void)sqlite3_wal_hook(b->db, note_pages, b); /* in place of SQLite's own checkpoints */
@@ -203,18 +228,35 @@ static bool open_checked(struct store_backend *b, struct err *err)
            note_files(b, err);
 }
 
+/*
+ * SQLite takes an empty file for a new one and deletes the log beside it. A file is never empty once it
+ * has a log: somebody cut it, and the log may hold what was acknowledged.
+ */
+static bool check_emptied(const char *path, const char *log_path, struct err *err)
+{
+    struct stat file, log;
+
+    if (stat(path, &file) != 0 || file.st_size > 0 || stat(log_path, &log) != 0 || log.st_size == 0)
+        return true;
+    return err_set(err, ERR_INVALID,
+                   "the store '%s' is empty, but '%s' is not; they were left as they are", path,
+                   log_path);
+}
+
 static bool sqlite_open(void *arg, struct store_backend **ret, struct err *err)
 {
     const struct sqlite_options *opt = arg;
     struct buf path = BUF_INIT, log_path = BUF_INIT;
     struct store_backend *b;
 
-    if (!locked(opt->lock, err) || !place_prepare(opt->path, err) || !create_file(opt->path, err))
-        return false;
     buf_add_str(&path, opt->path);
     buf_addf(&log_path, "%s-wal", opt->path);
-    (void)buf_cstr(&path);
-    (void)buf_cstr(&log_path);
+    if (!locked(opt->lock, err) || !place_prepare(opt->path, err) ||
+        !check_emptied(buf_cstr(&path), buf_cstr(&log_path), err) || !create_file(opt->path, err)) {
+        buf_release(&path);
+        buf_release(&log_path);
+        return false;
+    }
     b = must_calloc(1, sizeof(*b));
     b->path = path.data;
     b->log_path = log_path.data;

@@ -119,6 +119,9 @@ bool db_open_reader(const char *path, sqlite3 **ret, struct err *err)
             return err_set(err, ERR_NOT_FOUND, "there is no store at '%s'", path);
         return err_set_errno(err, errno, "cannot look at the store '%s'", path);
     }
+    if (file.st_size == 0) /* SQLite would delete a log beside it */
+        return err_set(err, ERR_NOT_FOUND, "the store at '%s' is empty: no server has used it yet",
+                       path);
     if (!db_open(path, false, &db, err))
         return false;
     if (!read_version(db, path, err)) {

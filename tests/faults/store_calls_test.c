@@ -130,7 +130,7 @@ static const struct trouble troubles[] = {
     {"writes fail",                false, WRITES,                        DISK_ANY,      EIO,                "Input/output error" },
     {"a quota is used up",         false, WRITES,                        DISK_ANY,      DISK_TORN | EDQUOT, "quota exceeded"     },
     {"reads fail",                 true,  READS,                         DISK_ANY,      EIO,                "\"open\""           },
-    {"the log can't be cut",       true,  CUTS,                          DISK_ANY,      EIO,                "\"checkpoint\""     },
+    {"the log can't be cut",       true,  CUTS,                          DISK_ANY,      EIO,                "\"open\""           },
     {"no room in the file",        true,  WRITES,                        DISK_DATABASE, ENOSPC,             "\"checkpoint\""     },
     {"no room for the index",      true,  WRITES,                        DISK_INDEX,    ENOSPC,             "\"open\""           },
     {"no more descriptors",        true,  OPENS,                         DISK_ANY,      EMFILE,             "Too many open files"},

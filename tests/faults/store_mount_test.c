@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * File systems that fail under load: they take what they can't keep, or turn read-only; each in a mount namespace of the test.
- */
+/* File systems that turn read-only under load; each in a mount namespace of the test. */
 #include "tests/e2e/lib/client.h"
 #include "tests/e2e/lib/page.h"
 #include "tests/faults/lib/disk_faults.h"
@@ -19,58 +17,6 @@ static const char *store_in(struct fixture *f, const char *dir)
 }
 
 #define FAILURES "store_errors_total"
-
-/* ---- a disk that takes what it can't keep ---- */
-
-/*
- * A thin volume: the file system believes in blocks that are not there. Writes succeed, for they stay in memory; the sync fails, and
- * the kernel forgets. In the end the file system is taken off, so that only what reached the disk counts.
- */
-TEST(what_was_acknowledged_is_on_the_disk_and_not_in_memory_only)
-{
-    unsigned rounds = faults_long() ? 60 : 2;
-    struct fixture *f = *state;
-    struct ext4 fs = {
-        .name = "thin", .kib = 64 * 1024, .mkfs = "^has_journal", .options = "errors=continue"};
-    const char *disk, *dir;
-    struct reckoning sum;
-    struct server *s;
-    struct people *c;
-
-    if (!mounts_begin())
-        skip();
-    disk = mount_tmpfs(f, "disk", 80 * 1024);
-    fs.image = textf(f, "%s/image", disk);
-    dir = mount_ext4(f, &fs);
-    if (dir == NULL)
-        skip();
-    s = server_start(f, SETS("contact.rate=off", store_in(f, dir)));
-    c = people_start(s, PEOPLE, PAUSE_MS);
-    for (unsigned i = 0; i < rounds; i++) {
-        people_await(c, SOME);
-        mount_fill(f, disk);
-        assert_store_down(s);
-        people_await_refused(c, SOME);
-        mount_free(f, disk);
-        assert_store_up(s);
-    }
-    people_await(c, SOME);
-    (void)assert_outages_logged(s);
-    people_end(c);
-    server_stop(s);
-    mount_ext4_again(f, &fs);
-    server_again(s);
-    sum = people_reckon(s, c);
-    promise(
-        "F75, F98",
-        "What was acknowledged has reached the disk, also when the kernel dropped pages",
-        "ext4 on a loop device whose own disk runs full, so that writes succeed and syncs fail; "
-        "taken off and mounted again before the reckoning",
-        "%u times, %llu acknowledged, 0 lost, 0 doubled", rounds,
-        (unsigned long long)sum.acknowledged);
-}
-
-/* ---- read-only ---- */
 
 TEST(a_file_system_that_becomes_read_only_is_an_outage_until_it_is_mounted_anew)
 {
@@ -158,6 +104,5 @@ TEST(a_read_only_mount_keeps_it_out_of_service_until_it_is_writable)
             (unsigned long long)sum.acknowledged);
 }
 
-RUN_TESTS(T(what_was_acknowledged_is_on_the_disk_and_not_in_memory_only),
-          T(a_file_system_that_becomes_read_only_is_an_outage_until_it_is_mounted_anew),
+RUN_TESTS(T(a_file_system_that_becomes_read_only_is_an_outage_until_it_is_mounted_anew),
           T(a_read_only_mount_keeps_it_out_of_service_until_it_is_writable))

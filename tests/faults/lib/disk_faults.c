@@ -130,10 +130,9 @@ void disk_remember(struct disk *d)
 }
 
 /* What was never synced was never there. */
-static void put_back(struct disk *d, const struct server *s, const char *end)
+static void put_back(struct disk *d, const char *name, const char *file)
 {
-    const char *synced = textf(d->f, "%s.db%s", d->path, end);
-    const char *file = textf(d->f, "%s%s", s->store, end);
+    const char *synced = textf(d->f, "%s.%s", d->path, name);
 
     if (access(synced, F_OK) != 0)
         (void)unlink(file);
@@ -144,7 +143,7 @@ static void put_back(struct disk *d, const struct server *s, const char *end)
 void disk_cut_power(struct disk *d, const struct server *s)
 {
     MUST(s->pid == 0);
-    put_back(d, s, "");
-    put_back(d, s, "-wal");
+    put_back(d, "file", s->store);
+    put_back(d, "wal", textf(d->f, "%s-wal", s->store));
     (void)unlink(textf(d->f, "%s-shm", s->store));
 }

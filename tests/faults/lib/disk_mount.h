@@ -17,8 +17,7 @@ void mount_resize(const char *dir, unsigned kib);
 
 /*
  * An ext4 file system in the file `image`, of `kib` KiB, on a loop device; `mkfs` and `options` are for mkfs.ext4 -O and mount -o.
- * Its blocks are taken from the image's own disk when they are written first. NULL when this machine can't; the reason is
- * printed.
+ * NULL when this machine can't; the reason is printed.
  */
 struct ext4 {
     const char *name, *image;

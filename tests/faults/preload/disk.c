@@ -140,35 +140,88 @@ static int is_torn(void)
 
 /* ---- what was synced ---- */
 
-static int copy_all(int from, int to)
-{
-    char block[65536];
-    long at = 0, n;
+/*
+ * One file as a disk has it that keeps what a sync that succeeded found to be written since the last one. What was written
+ * before a sync that failed is dropped, as the kernel does with it, though it can still be read: only if it is written
+ * again, the next sync keeps it.
+ */
+enum { WRITES_MAX = 1 << 16 };
+struct kept {
+    struct {
+        off64_t at;
+        size_t n;
+    } writes[WRITES_MAX]; /* since the last sync */
+    size_t n;
+    ino_t file; /* 0: none seen yet */
+};
+static struct kept kept[2]; /* the file, the log: one thread writes both */
 
-    while ((n = syscall(SYS_pread64, from, block, sizeof(block), at)) > 0) {
-        if (syscall(SYS_write, to, block, n) != n)
-            return 0;
-        at += n;
-    }
-    return n == 0;
+static int is_kept(int kind)
+{
+    return kind == DISK_DATABASE || kind == DISK_LOG;
 }
 
-/* Whole or not at all. */
-static void keep_synced(int fd)
+static void note_write(int fd, off64_t at, ssize_t n)
 {
-    int kind = control != NULL && control->keep_synced ? kind_of(fd) : 0, to;
-    char path[PATH_MAX], half[PATH_MAX];
+    int kind = control != NULL && control->keep_synced != 0 && n > 0 ? kind_of(fd) : 0;
+    struct kept *k = &kept[kind == DISK_LOG];
 
-    if (kind != DISK_DATABASE && kind != DISK_LOG)
+    if (!is_kept(kind))
         return;
-    (void)snprintf(path, sizeof(path), "%s%s", control_path, kind == DISK_LOG ? ".db-wal" : ".db");
-    (void)snprintf(half, sizeof(half), "%s.half", control_path);
-    to = (int)syscall(SYS_openat, AT_FDCWD, half, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (to < 0)
+    if (k->n == WRITES_MAX)
+        abort();
+    k->writes[k->n].at = at;
+    k->writes[k->n++].n = (size_t)n;
+}
+
+static void copy_part(int from, int to, off64_t at, size_t n)
+{
+    char block[65536];
+
+    while (n > 0) {
+        long part = syscall(SYS_pread64, from, block, n < sizeof(block) ? n : sizeof(block), at);
+
+        if (part <= 0)
+            return; /* cut since */
+        if (syscall(SYS_pwrite64, to, block, part, at) != part)
+            abort();
+        at += part;
+        n -= (size_t)part;
+    }
+}
+
+/* A new file of the same name begins empty; the first one that is seen is the one that is kept. */
+static void keep(struct kept *k, int fd, int to)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) != 0 || (k->file != 0 && k->file != st.st_ino && ftruncate64(to, 0) != 0))
+        abort();
+    k->file = st.st_ino;
+    for (size_t i = 0; i < k->n; i++)
+        copy_part(fd, to, k->writes[i].at, k->writes[i].n);
+    if (ftruncate64(to, st.st_size) != 0)
+        abort();
+}
+
+static void note_sync(int fd, int ok)
+{
+    int kind = control != NULL && control->keep_synced != 0 ? kind_of(fd) : 0, to;
+    struct kept *k = &kept[kind == DISK_LOG];
+    char path[PATH_MAX];
+
+    if (!is_kept(kind))
         return;
-    if (copy_all(fd, to))
-        (void)rename(half, path);
-    (void)syscall(SYS_close, to);
+    if (ok) {
+        (void)snprintf(path, sizeof(path), "%s.%s", control_path,
+                       kind == DISK_LOG ? "wal" : "file");
+        to = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+        if (to < 0)
+            abort();
+        keep(k, fd, to);
+        (void)syscall(SYS_close, to);
+    }
+    k->n = 0;
 }
 
 /* ---- the calls ---- */
@@ -177,8 +230,7 @@ static int synced(long number, int fd)
 {
     int rc = fails(DISK_SYNC, fd) ? refuse(DISK_SYNC) : (int)syscall(number, fd);
 
-    if (rc == 0)
-        keep_synced(fd);
+    note_sync(fd, rc == 0);
     return rc;
 }
 
@@ -211,7 +263,10 @@ ssize_t pwrite64(int fd, const void *buf, size_t n, off64_t offset)
         return -1;
     if (fails(DISK_WRITE, fd))
         part = part_of(DISK_WRITE, n);
-    return part < 0 ? part : syscall(SYS_pwrite64, fd, buf, part, offset);
+    if (part >= 0)
+        part = syscall(SYS_pwrite64, fd, buf, part, offset);
+    note_write(fd, offset, part);
+    return part;
 }
 
 ssize_t read(int fd, void *buf, size_t nbytes)

@@ -47,8 +47,8 @@ enum { DISK_TORN = 1 << 16 };
 struct disk_control {
     struct disk_fault faults[DISK_CALLS];
     /*
-     * Not 0: whenever a sync of the file or its log succeeds, it is copied to DISK_CONTROL's name with
-     * ".db" or ".db-wal" at the end: what a disk would hold that keeps nothing but what was synced.
+     * Not 0: DISK_CONTROL's name with ".file" and ".wal" at the end are the file and its log as a disk has them that
+     * keeps nothing but what was synced. (SQLite writes to both by pwrite only, from one thread.)
      */
     _Atomic int32_t keep_synced;
 };
