@@ -21,6 +21,7 @@ enum {
     FDS_LEAST = 64, /* descriptors; fewer are refused at start */
     FDS_KEPT = 64,  /* descriptors that public connections may not use */
     TICK_MS = 1000, /* of the main loop; shorter while it drains */
+    HUNG_MS = 3000, /* a worker whose loop did not turn for so long is not fed for */
     DRAIN_TICK_MS = 20,
     STOP_LEAST_S = 3,    /* to take everything down, when the drain used up its time */
     OPS_CLOSE_MS = 500,  /* for answers of the metrics port under way */
@@ -212,8 +213,7 @@ static unsigned on_tick(void *arg)
 
     store_tick(app->store, now_ns);
     api_tick(&app->api, clock_wall_ms(), now_ns);
-    notifier_tick(&app->notifier, server_alive(app->server, now_ns - app->notifier.period_ns),
-                  now_ns);
+    notifier_tick(&app->notifier, server_alive(app->server, now_ns - HUNG_MS * NS_PER_MS), now_ns);
     if (app->drain.state == DRAIN_OFF)
         return TICK_MS;
     action = drain_step(&app->drain, now_ns, server_drained(app->server),
@@ -405,7 +405,7 @@ int app_serve(const struct cli *cli)
     int status = 1;
 
     prepare_signals();
-    if (!load(&app, &err) || !inherited_sockets(&env, &app.inherited, &err))
+    if (!inherited_sockets(&env, &app.inherited, &err) || !load(&app, &err))
         return app_fail(EXIT_CONFIG, &err);
     notifier_init(&app.notifier, &env);
     (void)umask(077);

@@ -3,6 +3,7 @@
 #include "app/sandbox.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 /* clang-format off */
 /* Whatever the arguments. Names that an architecture does not have are left out there. */
@@ -28,7 +30,7 @@ static const char *const allowed[] = {
     /* memory */
     "brk", "munmap", "mremap", "madvise", "membarrier",
     /* threads and signals */
-    "futex", "set_robust_list", "rseq", "set_tid_address", "gettid", "getpid", "getppid", "tgkill", "rt_sigaction",
+    "futex", "set_robust_list", "rseq", "set_tid_address", "gettid", "getpid", "getppid", "rt_sigaction",
     "rt_sigprocmask", "rt_sigreturn", "rt_sigtimedwait", "sigaltstack", "restart_syscall", "sched_yield",
     "sched_getaffinity", "exit", "exit_group",
     /* time and facts */
@@ -60,14 +62,30 @@ static bool allow_all(scmp_filter_ctx ctx)
     return true;
 }
 
-/* Sockets of these families: TCP and names by DNS, the control socket, and getaddrinfo's question for our addresses. */
+/* One kind of socket; above the type stand SOCK_NONBLOCK and SOCK_CLOEXEC. */
+static bool allow_socket(scmp_filter_ctx ctx, int family, int type, int protocol)
+{
+    enum { TYPE = 0xf };
+
+    return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 3,
+                            SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)family),
+                            SCMP_A1(SCMP_CMP_MASKED_EQ, TYPE, (scmp_datum_t)type),
+                            SCMP_A2(SCMP_CMP_EQ, (scmp_datum_t)protocol)) == 0;
+}
+
+/* TCP, names by DNS, the control socket and the manager's, and getaddrinfo's question for our addresses. */
 static bool allow_sockets(scmp_filter_ctx ctx)
 {
-    static const int families[] = {AF_INET, AF_INET6, AF_UNIX};
+    static const int families[] = {AF_INET, AF_INET6};
 
     for (size_t i = 0; i < ARRAY_LEN(families); i++)
-        if (!add(ctx, SCMP_ACT_ALLOW, "socket", SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i])))
+        if (!allow_socket(ctx, families[i], SOCK_STREAM, 0) ||
+            !allow_socket(ctx, families[i], SOCK_STREAM, IPPROTO_TCP) ||
+            !allow_socket(ctx, families[i], SOCK_DGRAM, 0) ||
+            !allow_socket(ctx, families[i], SOCK_DGRAM, IPPROTO_UDP))
             return false;
+    if (!allow_socket(ctx, AF_UNIX, SOCK_STREAM, 0) || !allow_socket(ctx, AF_UNIX, SOCK_DGRAM, 0))
+        return false;
     return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2,
                             SCMP_A0(SCMP_CMP_EQ, AF_NETLINK), SCMP_A2(SCMP_CMP_EQ, 0)) == 0;
 }
@@ -83,6 +101,7 @@ static bool allow_checked(scmp_filter_ctx ctx)
            add(ctx, SCMP_ACT_ALLOW, "clone",
                SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD)) &&
            seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0) == 0 &&
+           add(ctx, SCMP_ACT_ALLOW, "tgkill", SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid())) &&
            add(ctx, SCMP_ACT_ALLOW, "prlimit64", SCMP_A2(SCMP_CMP_EQ, 0)) &&
            add(ctx, SCMP_ACT_ALLOW, "prctl", SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME));
 }
@@ -95,11 +114,14 @@ void sandbox_no_dumps(void)
     (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
-/* Whose runtime makes calls of its own: LeakSanitizer traces the process at its end. */
+/* Sanitizers make calls of their own: LeakSanitizer traces the process at its end. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-enum { INSTRUMENTED = 1 };
+static const char *const unfit = "built with a sanitizer";
+/* Elsewhere calls have other names (mmap2, futex_time64), or their arguments another order. */
+#elif !defined(__x86_64__) && !defined(__aarch64__)
+static const char *const unfit = "the list is for x86-64 and arm64";
 #else
-enum { INSTRUMENTED = 0 };
+static const char *const unfit = NULL;
 #endif
 
 bool sandbox_enter(struct err *err)
@@ -107,8 +129,8 @@ bool sandbox_enter(struct err *err)
     scmp_filter_ctx ctx;
     bool ok;
 
-    if (INSTRUMENTED)
-        return err_set(err, ERR_UNAVAILABLE, "built with a sanitizer");
+    if (unfit != NULL)
+        return err_set(err, ERR_UNAVAILABLE, "%s", unfit);
     ctx = seccomp_init(SCMP_ACT_ERRNO(EPERM));
     if (ctx == NULL)
         return err_set(err, ERR_UNAVAILABLE, "libseccomp does not know this architecture");

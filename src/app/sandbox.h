@@ -21,7 +21,8 @@ void sandbox_no_dumps(void);
 
 /*
  * For every thread, also those that run, and for good. ERR_UNAVAILABLE when the kernel has no
- * seccomp, or the build is for a sanitizer or gcov, whose runtime needs calls that are refused.
+ * seccomp, the build is for a sanitizer, whose runtime needs calls that are refused, or the
+ * processor is another than x86-64 and arm64.
  */
 MUST_CHECK bool sandbox_enter(struct err *err);
 

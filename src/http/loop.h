@@ -61,6 +61,7 @@ struct conn {
     struct live_slot *slot; /* what rq->live points into, held until rq is finished */
     size_t written;         /* bytes written when the last request was finished */
     uint64_t waiting_ns;    /* monotonic: since when it waits for a request */
+    bool cut;               /* its head does not end: counted and shut down */
     struct ip peer;
     uint8_t peer_text_len;
     char peer_text[IP_TEXT_MAX];

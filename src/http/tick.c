@@ -31,14 +31,15 @@ static bool head_endless(const struct conn *c)
  * Idle, or in the middle of a head or a body, for longer than libh2o should have let it; or with
  * more of a head than there may be.
  */
-static void sweep_waiting(const struct evloop *l, const struct conn *c)
+static void sweep_waiting(const struct evloop *l, struct conn *c)
 {
     uint64_t limit_ns = (l->ctx.globalconf->http1.req_timeout + SWEEP_SLACK_MS) * NS_PER_MS;
     const struct http_metrics *m = l->base.service->metrics;
-    bool endless = head_endless(c);
+    bool endless = !c->cut && head_endless(c);
 
     if (endless && m != NULL)
         metric_add(l->base.shard, m->rejected[REFUSED_HEAD_TOO_LARGE], 1);
+    c->cut = c->cut || endless;
     /* The loop will see the end; nothing may be freed in here. */
     if (endless || l->now_ns > c->waiting_ns + limit_ns)
         (void)shutdown(c->fd, SHUT_RDWR);

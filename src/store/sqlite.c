@@ -209,12 +209,12 @@ static bool check_pages(struct store_backend *b, struct err *err)
 }
 
 /* Nothing is written before these checks and schema_version have accepted the file. */
-static bool open_checked(struct store_backend *b, struct err *err)
+static bool open_checked(struct store_backend *b, bool checked, struct err *err)
 {
     int64_t version = 0;
 
     if (!db_open(b->path, true, &b->db, err) || !schema_version(b->db, b->path, &version, err) ||
-        !check_pages(b, err))
+        (!checked && !check_pages(b, err)))
         return false;
     db_accept(b->db);
     (void)sqlite3_wal_hook(b->db, note_pages, b); /* in place of SQLite's own checkpoints */
@@ -245,7 +245,7 @@ static bool check_emptied(const char *path, const char *log_path, struct err *er
 
 static bool sqlite_open(void *arg, struct store_backend **ret, struct err *err)
 {
-    const struct sqlite_options *opt = arg;
+    struct sqlite_options *opt = arg;
     struct buf path = BUF_INIT, log_path = BUF_INIT;
     struct store_backend *b;
 
@@ -261,10 +261,11 @@ static bool sqlite_open(void *arg, struct store_backend **ret, struct err *err)
     b->path = path.data;
     b->log_path = log_path.data;
     b->lock = opt->lock;
-    if (!open_checked(b, err)) {
+    if (!open_checked(b, opt->checked, err)) {
         sqlite_close(b);
         return false;
     }
+    opt->checked = true; /* a store that goes in and out of service is not read whole each time */
     *ret = b;
     return true;
 }

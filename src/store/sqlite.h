@@ -27,6 +27,7 @@ struct store_lock;
 struct sqlite_options {
     const char *path;              /* missing directories of it are made, 0700; files are 0600 */
     const struct store_lock *lock; /* of that path; NULL: somebody else keeps others away */
+    bool checked; /* the backend's: each page was read, at the first open; false to begin with */
 };
 extern const struct store_ops sqlite_ops;
 

@@ -70,7 +70,8 @@ static struct manager *manager_start(struct fixture *f)
     m->pid = process_start(&(struct process_options){
         .argv =
             ARGS("systemd-socket-activate", "-l", textf(f, "127.0.0.1:%u", port), "--fdname=public",
-                 "-E", "PATH", "tests/e2e/generations.sh", m->log, program(), "--set",
+                 "-E", "PATH", "-E", "ASAN_OPTIONS", "-E", "LSAN_OPTIONS", "-E", "UBSAN_OPTIONS",
+                 "-E", "TSAN_OPTIONS", "tests/e2e/generations.sh", m->log, program(), "--set",
                  textf(f, "store.path=%s", m->store), "--set", "listen.metrics=127.0.0.1:0",
                  "--set", "drain.delay=0.1s", "--set", "contact.rate=off"),
         .in = PROCESS_INHERITED,

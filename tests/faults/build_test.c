@@ -77,8 +77,8 @@ TEST(a_running_server_has_given_up_what_it_does_not_need)
     promise(
         "I115",
         "A server that was taken over can start no program, trace, mount or load nothing, and leaves no core",
-        "14 calls from inside the sandbox; the status of a running server",
-        "14 refused; Seccomp 2, NoNewPrivs 1, core 0");
+        "17 calls from inside the sandbox; the status of a running server",
+        "17 refused; Seccomp 2, NoNewPrivs 1, core 0");
 }
 
 TEST(the_sandbox_can_be_switched_off)

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <linux/if_ether.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -109,6 +110,31 @@ static int signal_another(void)
     return result(kill(getppid(), 0));
 }
 
+static int signal_another_by_thread(void)
+{
+    return result(syscall(SYS_tgkill, getppid(), getppid(), 0));
+}
+
+static int open_raw(void)
+{
+    return result(socket(AF_INET, SOCK_RAW, IPPROTO_ICMP));
+}
+
+static int open_ping(void)
+{
+    return result(socket(AF_INET, SOCK_DGRAM, IPPROTO_ICMP));
+}
+
+static int signal_itself(void)
+{
+    return result(syscall(SYS_tgkill, getpid(), getpid(), 0));
+}
+
+static int open_udp(void)
+{
+    return result(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+}
+
 static int open_tcp(void)
 {
     return result(socket(AF_INET6, SOCK_STREAM, 0));
@@ -161,20 +187,23 @@ TEST(what_serving_does_not_need_is_refused)
         question_fn *question;
         int want;
     } cases[] = {
-        {"start a program",           start_a_program,              EPERM },
-        {"start a process",           start_a_process,              EPERM },
-        {"start a process by clone3", start_a_process_newer,        ENOSYS},
-        {"trace another process",     trace_another,                EPERM },
-        {"read another process",      read_another,                 EPERM },
-        {"mount",                     mount_something,              EPERM },
-        {"open a packet socket",      open_packets,                 EPERM },
-        {"open netfilter",            open_netlink_of_the_firewall, EPERM },
-        {"make memory executable",    make_memory_executable,       EPERM },
-        {"map executable memory",     map_executable_memory,        EPERM },
-        {"set a limit",               raise_a_limit,                EPERM },
-        {"be dumped again",           be_dumped_again,              EPERM },
-        {"use io_uring",              use_io_uring,                 EPERM },
-        {"signal another process",    signal_another,               EPERM },
+        {"start a program",            start_a_program,              EPERM },
+        {"start a process",            start_a_process,              EPERM },
+        {"start a process by clone3",  start_a_process_newer,        ENOSYS},
+        {"trace another process",      trace_another,                EPERM },
+        {"read another process",       read_another,                 EPERM },
+        {"mount",                      mount_something,              EPERM },
+        {"open a packet socket",       open_packets,                 EPERM },
+        {"open netfilter",             open_netlink_of_the_firewall, EPERM },
+        {"make memory executable",     make_memory_executable,       EPERM },
+        {"map executable memory",      map_executable_memory,        EPERM },
+        {"set a limit",                raise_a_limit,                EPERM },
+        {"be dumped again",            be_dumped_again,              EPERM },
+        {"use io_uring",               use_io_uring,                 EPERM },
+        {"signal another process",     signal_another,               EPERM },
+        {"signal a thread of another", signal_another_by_thread,     EPERM },
+        {"open a raw socket",          open_raw,                     EPERM },
+        {"open a ping socket",         open_ping,                    EPERM },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -188,6 +217,8 @@ TEST(what_serving_does_not_need_is_refused)
 TEST(what_serving_needs_is_allowed)
 {
     assert_int_equal(ask(open_tcp), 0);
+    assert_int_equal(ask(open_udp), 0);
+    assert_int_equal(ask(signal_itself), 0);
     assert_int_equal(ask(start_a_thread), 0);
     assert_int_equal(ask(read_a_limit), 0);
 }
