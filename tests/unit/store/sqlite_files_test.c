@@ -149,7 +149,7 @@ TEST(a_store_whose_lock_file_is_gone_writes_nothing_more)
     place_make(&p);
     (void)snprintf(name, sizeof(name), "%s.lock", p.path);
     assert_true(store_lock_take(p.path, 0, NULL, &lock, NULL));
-    options = (struct sqlite_options){p.path, lock};
+    options = (struct sqlite_options){.path = p.path, .lock = lock};
     assert_true(sqlite_ops.open(&options, &b, NULL));
     assert_true(sqlite_ops.probe(b, NULL));
     assert_int_equal(unlink(name), 0);
