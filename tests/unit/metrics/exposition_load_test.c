@@ -186,8 +186,8 @@ TEST(pages_keep_their_promises_while_threads_write)
         assert_int_equal(pthread_create(&writers[i].thread, NULL, write_until_stopped, &writers[i]),
                          0);
     }
-    /* On until the writers have filled both budgets, too. */
-    for (size_t i = 0; i < PAGES || registry_overflow(r, NAMES) == 0; i++) {
+    /* On until the writers have filled both budgets and left an exemplar, too. */
+    for (size_t i = 0; i < PAGES || registry_overflow(r, NAMES) == 0 || exemplars == 0; i++) {
         struct snapshot *page = &pages[i % 2];
 
         take(r, page);
