@@ -4,9 +4,11 @@
 By its tool cachegrind, whose simulation of caches is off: callgrind counts the same to 0.2 %,
 but 3.19 cannot follow Go's stacks.
 """
+import contextlib
 import glob
 import os
 import shutil
+import socket
 import subprocess
 
 from lib import client, proc, stats
@@ -23,13 +25,23 @@ def has_counters():
     return stats.perf_instructions(done.stderr)[0] is not None
 
 
+def end(run):
+    """Under valgrind an idle nginx may sleep on in epoll_wait with its SIGTERM pending: somebody who connects wakes it."""
+    run.process.terminate()
+    with contextlib.suppress(OSError):
+        socket.create_connection(('127.0.0.1', run.port), 1).close()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        run.process.wait(proc.STOP_PATIENCE)
+    run.stop()
+
+
 def total(peer, scratch, asked):
     """User instructions of a whole run, start to end, that answers `asked`: [(path, requests), ...]."""
     wrapper = ('valgrind', '--tool=cachegrind', '--cache-sim=no', '--cachegrind-out-file=cachegrind.%p')
     with peer.start(scratch, wrapper=wrapper) as run:
         for path, n in asked:
             client.ask_times(run.port, path, n, 200 if path == '/health' else 404)
-        run.stop()
+        end(run)
         files = glob.glob(run.path('cachegrind.*'))
         if not files:
             raise proc.Failed('cachegrind wrote nothing')
