@@ -8,8 +8,10 @@ const struct refusal_row refusal_rows[REFUSALS] = {
     [REFUSED_FRAMING] = {400, "framing",         "bad_request",
                      "The length of the request body is ambiguous or unreadable."                                 },
     [REFUSED_HOST] = {400, "host",            "bad_request",         "Exactly one valid Host field is required."   },
-    [REFUSED_TARGET] = {400, "target",          "bad_request",
-                     "The request target must be a path, without control bytes, '#' or '\\'."                     },
+    [REFUSED_TARGET] =
+        {400, "target",          "bad_request",
+                     "The request target must be a path, without control bytes, '#' or '\\', and "
+         "with two hex digits after each '%'."                                                                    },
     [REFUSED_METHOD] = {405, "method",          "method_not_allowed",  "This method is not served."                  },
     [REFUSED_LENGTH_REQUIRED] = {411, "length_required", "length_required",
                      "A body needs Content-Length; Transfer-Encoding is not accepted."                            },

@@ -200,6 +200,17 @@ TEST(close_among_other_words_of_connection_closes)
     }
 }
 
+TEST(a_path_with_a_broken_escape_is_told_what_an_escape_is)
+{
+    struct fixture *f = *state;
+    struct server *s = server_start(f, NULL);
+    const struct reply *r = get(s, "/%zz");
+
+    assert_status(r, 400);
+    assert_contains(r->body, "with two hex digits after each '%'");
+    assert_metric(s, REJECTED("target"), 1);
+}
+
 TEST(a_body_with_two_types_or_encodings_is_415)
 {
     static const char *const fields[] = {
@@ -353,7 +364,8 @@ TEST(output_that_could_not_be_written_is_an_error)
     }
 }
 
-RUN_TESTS(T(clients_that_ask_20000_times_and_do_not_read_cost_little),
+RUN_TESTS(T(a_path_with_a_broken_escape_is_told_what_an_escape_is),
+          T(clients_that_ask_20000_times_and_do_not_read_cost_little),
           T(kept_connections_that_send_head_and_body_apart_are_not_cut),
           T(an_expectation_we_do_not_know_is_417_also_without_a_body),
           T(close_among_other_words_of_connection_closes),
