@@ -87,10 +87,10 @@ enum log_level log_get_level(const struct log *log)
     return (enum log_level)atomic_load_explicit(&log->level, memory_order_relaxed);
 }
 
-struct log_ring *log_ring_new(struct log *log)
+struct log_ring *log_ring_new(struct log *log, struct err *err)
 {
     MUST(pthread_mutex_lock(&log->lock) == 0);
-    struct log_ring *ring = log_writer_add_ring(log->writer, NULL);
+    struct log_ring *ring = log_writer_add_ring(log->writer, err);
     MUST(pthread_mutex_unlock(&log->lock) == 0);
     return ring;
 }

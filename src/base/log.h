@@ -59,10 +59,10 @@ MUST_CHECK bool log_level_parse(struct slice s, enum log_level *ret, struct err 
 const char *log_level_name(enum log_level level);
 
 /*
- * A ring for one producing thread; owned by the log, alive until log_free. NULL when LOG_RINGS_MAX
- * are in use.
+ * A ring for one producing thread; owned by the log, alive until log_free. NULL, and why, when
+ * LOG_RINGS_MAX are in use or the system gives no memory for it (memfd_create(2)).
  */
-struct log_ring *log_ring_new(struct log *log);
+struct log_ring *log_ring_new(struct log *log, struct err *err);
 
 /*
  * At least LOG_LINE_MAX bytes to write one line into, or NULL when the ring is full (the drop is

@@ -152,12 +152,12 @@ static bool open_signals(struct ops *o, int *ret_fd, struct err *err)
     return true;
 }
 
-static void start_loop(struct ops *o, int signal_fd)
+static void start_loop(struct ops *o, struct log_ring *ring, int signal_fd)
 {
     struct loop base = {.service = o->opt.service,
                         .shard = registry_shard(o->opt.registry, o->opt.shard),
                         .log = o->opt.log,
-                        .ring = log_ring_new(o->opt.log)};
+                        .ring = ring};
     struct registry *r = o->opt.registry;
 
     loop_configure(&o->conf, OPS_BODY_MAX, OPS_REQUEST_TIMEOUT_MS);
@@ -173,17 +173,18 @@ static void start_loop(struct ops *o, int signal_fd)
 bool ops_new(const struct ops_options *opt, struct ops **ret, struct err *err)
 {
     struct ops *o = must_calloc(1, sizeof(*o));
+    struct log_ring *ring = log_ring_new(opt->log, err);
     int fd = opt->listen_fd, signal_fd = -1;
 
     o->opt = *opt;
-    if ((fd < 0 && opt->listen.numeric && !listen_open(&opt->listen, &fd, err)) ||
+    if (ring == NULL || (fd < 0 && opt->listen.numeric && !listen_open(&opt->listen, &fd, err)) ||
         !open_signals(o, &signal_fd, err)) {
         if (fd >= 0)
             (void)close(fd);
         free(o);
         return false;
     }
-    start_loop(o, signal_fd);
+    start_loop(o, ring, signal_fd);
     if (fd >= 0)
         start_listener(o, fd);
     else

@@ -98,8 +98,10 @@ static bool start_worker(struct server *s, struct err *err)
     w->base = (struct loop){.service = s->opt.service,
                             .shard = registry_shard(s->opt.registry, s->opt.first_shard + s->n),
                             .log = s->opt.log,
-                            .ring = log_ring_new(s->opt.log),
+                            .ring = log_ring_new(s->opt.log, err),
                             .recent = recent_ring(s->opt.service->recent, s->n)};
+    if (w->base.ring == NULL)
+        return false; /* its requests would leave no line */
     rc = pthread_create(&w->thread, NULL, worker_main, w);
     if (rc != 0)
         return err_set_errno(err, rc, "cannot start worker %u", s->n);

@@ -168,7 +168,7 @@ static struct server *start(void)
     base = (struct loop){.service = &s->service,
                          .shard = registry_shard(s->registry, SHARD_LOOP),
                          .log = s->log,
-                         .ring = log_ring_new(s->log),
+                         .ring = log_ring_new(s->log, NULL),
                          .recent = recent_ring(s->api.recent, 0)};
     evloop_init(&s->loop, &s->conf, &base);
     s->loop.on_conn_close = closed;

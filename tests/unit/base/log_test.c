@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 struct bench {
@@ -206,8 +207,26 @@ TEST(rings_are_given_out_until_there_are_no_more)
 
     set_up(&b, LOG_INFO);
     for (unsigned i = 1; i < LOG_RINGS_MAX; i++) /* one is the shared one */
-        assert_non_null(log_ring_new(b.log));
-    assert_null(log_ring_new(b.log));
+        assert_non_null(log_ring_new(b.log, NULL));
+    assert_null(log_ring_new(b.log, NULL));
+    tear_down(&b);
+}
+
+/* A sandbox that forbids memfd_create looks the same. */
+TEST(a_ring_that_cannot_be_made_says_why)
+{
+    static struct bench b;
+    struct err err = ERR_INIT;
+    struct rlimit before, none;
+
+    set_up(&b, LOG_INFO);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = (struct rlimit){0, before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    assert_null(log_ring_new(b.log, &err));
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_non_null(strstr(err.text, "cannot make a buffer for the log: "));
+    assert_non_null(log_ring_new(b.log, NULL));
     tear_down(&b);
 }
 
@@ -217,7 +236,7 @@ TEST(a_ring_and_the_shared_one_write_to_the_same_log)
     struct log_stats stats;
 
     set_up(&b, LOG_INFO);
-    struct log_ring *ring = log_ring_new(b.log);
+    struct log_ring *ring = log_ring_new(b.log, NULL);
     assert_non_null(ring);
     char *p = log_write_start(ring);
     assert_non_null(p);
@@ -239,4 +258,5 @@ RUN_TESTS(T(an_event_is_one_json_object_in_one_line),
           T(no_log_takes_everything_in_silence),
           T(a_closed_descriptor_is_an_error),
           T(rings_are_given_out_until_there_are_no_more),
+          T(a_ring_that_cannot_be_made_says_why),
           T(a_ring_and_the_shared_one_write_to_the_same_log))

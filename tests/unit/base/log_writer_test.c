@@ -147,7 +147,7 @@ TEST(lines_of_many_producers_arrive_whole_and_the_books_balance)
     struct log *log = start(fds[1]);
     assert_int_equal(pthread_create(&reader, NULL, read_all, fdopen(fds[0], "r")), 0);
     for (size_t i = 0; i < PRODUCERS; i++) {
-        producers[i] = (struct producer){log, i < 2 ? log_ring_new(log) : NULL, i, 0};
+        producers[i] = (struct producer){log, i < 2 ? log_ring_new(log, NULL) : NULL, i, 0};
         assert_int_equal(pthread_create(&threads[i], NULL, produce, &producers[i]), 0);
     }
     log_stats(log, &stats); /* any thread, any time */
@@ -174,7 +174,7 @@ TEST(a_stalled_reader_stalls_no_producer_and_not_the_end)
 
     assert_int_equal(pipe(fds), 0);
     struct log *log = start(fds[1]);
-    struct log_ring *ring = log_ring_new(log);
+    struct log_ring *ring = log_ring_new(log, NULL);
     for (uint64_t i = 0; i < LINES; i++) /* 5 MB; pipe and ring hold a third of one */
         taken += put_line(ring, 0, i);
     log_stats(log, &stats);
@@ -195,7 +195,7 @@ TEST(a_reader_that_went_away_loses_lines_but_nothing_else)
 
     assert_int_equal(pipe(fds), 0);
     struct log *log = start(fds[1]);
-    struct log_ring *ring = log_ring_new(log);
+    struct log_ring *ring = log_ring_new(log, NULL);
     (void)close(fds[0]);
     for (uint64_t i = 0; i < 100; i++)
         assert_true(put_line(ring, 0, i));
@@ -217,7 +217,7 @@ TEST(the_end_writes_what_waits)
     assert_true(fd >= 0);
     (void)unlink(path);
     struct log *log = start(fd);
-    struct log_ring *ring = log_ring_new(log);
+    struct log_ring *ring = log_ring_new(log, NULL);
     for (uint64_t i = 0; i < 500; i++)
         assert_true(put_line(ring, 1, i));
     log_free(log, TIMEOUT_MS);
@@ -245,7 +245,7 @@ TEST(a_thread_that_is_caught_in_a_write_is_left_behind)
     cfmakeraw(&raw);
     assert_int_equal(tcsetattr(slave, TCSANOW, &raw), 0);
     struct log *log = start(slave);
-    struct log_ring *ring = log_ring_new(log);
+    struct log_ring *ring = log_ring_new(log, NULL);
     do {
         (void)put_line(ring, 0, 0);
         log_stats(log, &stats);

@@ -88,7 +88,7 @@ static UNUSED void fake_init(struct fake *f, const struct route *routes, size_t 
     f->loop = (struct loop){.service = &f->service,
                             .shard = registry_shard(f->registry, 0),
                             .log = f->log,
-                            .ring = log_ring_new(f->log),
+                            .ring = log_ring_new(f->log, NULL),
                             .live = &f->live};
     id_source_init(&f->loop.ids);
     fake_request(f);
