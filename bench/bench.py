@@ -94,10 +94,10 @@ class Bench:
         what = report.title(work, label, variant)
         able = self.able(work)
         loaded = work in ('health', '404', 'contact')
-        if loaded and variant > len(self.cpus):
+        if work not in ('scrape', 'beside') and variant > len(self.cpus):
             self.skip(what, 'only %d CPU here' % len(self.cpus))
             return
-        if work not in ('idle', 'cold', 'scrape') and not shutil.which('wrk'):
+        if work not in ('idle', 'cold', 'scrape', 'scrape-2') and not shutil.which('wrk'):
             self.skip(what, 'wrk is not installed')
             return
         if work == 'idle' and not client.may_open(works.IDLE):
@@ -136,7 +136,7 @@ class Bench:
                 self.skip('%s, user instructions' % peer.label, 'not under valgrind: %s' % e)
                 continue
             for result in self.results:
-                if result['variant'] == 1 and result['work'] in counts:
+                if result['variant'] == 1 and result['work'] in counts:     # of one worker
                     f = result['figures'].setdefault(peer.name, {})
                     f['user_instructions'] = stats.spread([counts[result['work']]] * self.rounds)
         say('  %-50s %4d s' % ('user instructions, by valgrind', time.monotonic() - began))

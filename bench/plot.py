@@ -20,7 +20,7 @@ PANELS = (
     ('health', 1, 'user_instructions', 1, 'User instructions per GET /health', True),
     ('health', 1, 'cpu_us', 1, 'CPU per GET /health, \N{MICRO SIGN}s (user + kernel)', True),
     ('health', 1, 'p99_us', 1000, 'p99 at full load, 64 connections, ms', True),
-    ('idle', 5000, 'rss_bytes', MIB, 'Memory at rest, MiB', False),
+    ('idle', 1, 'rss_bytes', MIB, 'Memory at rest, MiB', False),
     ('contact', 1, 'requests_per_second', 1, 'Durable POST /contact per second', False),
     ('scrape', 10000, 'cpu_ms', 1, 'CPU of a page of 10,000 series, ms', True),
 )

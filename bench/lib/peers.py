@@ -131,7 +131,7 @@ class Sidelight(Built):
 class Many(Built):
     """Sidelight's library with as many series as asked for."""
     name, label, binary = 'sidelight', 'Sidelight', 'many'
-    works = ('scrape', 'beside')
+    works = ('scrape', 'scrape-2', 'beside')
     first_path = '/r/000000'
 
     def command(self, run):
@@ -184,7 +184,7 @@ class RawH2o(Built):
 class Go(Built):
     name, label, binary = 'go', 'Go + client_golang', 'go-peer'
     about = 'net/http; correlation ID, JSON log, metrics'
-    works = Peer.works + ('contact', 'scrape')
+    works = Peer.works + ('contact', 'scrape', 'scrape-2')
     ids = duties = True
     counted = (1000, 6000)
 
@@ -202,7 +202,7 @@ class Go(Built):
 class FastAPI(Peer):
     name, label, module = 'fastapi', 'FastAPI + prometheus_client', 'fastapi_app'
     about = 'uvicorn, uvloop, httptools, as documented; correlation ID, JSON log, metrics'
-    works = Peer.works + ('contact', 'scrape')
+    works = Peer.works + ('contact', 'scrape', 'scrape-2')
     ids = duties = True
     counted = (100, 300)        # a hundred times the work of the others
 

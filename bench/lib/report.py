@@ -17,6 +17,7 @@ COLUMNS = {
     'beside': (('p99_us', 'p99 us', 1), ('p99_scraped_us', 'p99 us, scraped', 1), ('p99_ratio', 'ratio', 1),
                ('requests_per_second_ratio', 'requests/s, ratio', 1), ('pages', 'pages', 1)),
 }
+COLUMNS['scrape-2'] = COLUMNS['scrape']
 # What is divided by the same of a base, first of what both have: instructions are steadier than seconds.
 COMPARED = ('user_instructions', 'cpu_us', 'cpu_ms', 'bytes_per_connection', 'first_answer_ms')
 
@@ -24,7 +25,7 @@ COMPARED = ('user_instructions', 'cpu_us', 'cpu_ms', 'bytes_per_connection', 'fi
 def title(work, label, variant):
     if work == 'scrape':
         return '%s with %s series' % (label, format(variant, ','))
-    if work in ('health', '404', 'contact'):
+    if work != 'beside':
         return '%s, %d worker%s' % (label, variant, '' if variant == 1 else 's')
     return label
 

@@ -8,6 +8,7 @@ from lib import client, facts, proc, stats
 IDLE = 5000             # connections
 COLD_STARTS = 3         # a round
 BESIDE_SERIES = 10000
+MANY_WORKERS_SERIES = 10000
 BESIDE_EVERY = 0.1      # seconds between two scrapes
 FEWEST_PAGES = 3
 SCRAPE_SECONDS = 1.0
@@ -83,9 +84,9 @@ def disk(s):
     return {'syncs_per_second': rate, 'p99_us': p99}
 
 
-def scrape(s, peer, series):
+def scrape(s, peer, series, workers=1):
     """CPU of one page; a connection each, uncompressed, in the plain text format."""
-    with peer.start(s.scratch, s.server_cpus(1), 1, series) as run:
+    with peer.start(s.scratch, s.server_cpus(workers), workers, series) as run:
         page = run.page()
         samples = sum(1 for line in page.splitlines() if line and line[0] != '#')
         if samples < series:
@@ -103,18 +104,23 @@ def scrape(s, peer, series):
                 'p99_ms': stats.percentile(times, 99) * 1e3, 'rss_bytes': proc.memory(run.pid)[0]}
 
 
-def idle(s, peer, _):
-    with peer.start(s.scratch, s.server_cpus(1)) as run:
+def scrape_of_many_workers(s, peer, workers):
+    """A page that is put together of what each worker counted."""
+    return scrape(s, peer, MANY_WORKERS_SERIES, workers)
+
+
+def idle(s, peer, workers):
+    with peer.start(s.scratch, s.server_cpus(workers), workers) as run:
         empty = proc.memory(run.pid)[0]
         with client.Crowd(run.port, IDLE, '/health'):
             full = proc.memory(run.pid)[0]
     return {'rss_bytes': empty, 'rss_full_bytes': full, 'bytes_per_connection': (full - empty) / IDLE}
 
 
-def cold(s, peer, _):
+def cold(s, peer, workers):
     times = []
     for _ in range(COLD_STARTS):
-        with peer.start(s.scratch, s.server_cpus(1)) as run:
+        with peer.start(s.scratch, s.server_cpus(workers), workers) as run:
             times.append(run.first_answer * 1e3)
     return {'first_answer_ms': statistics.median(times)}
 
@@ -139,10 +145,11 @@ def beside(s, peer, _):
 # name -> (what it says in the table, function, variants: of workers or of series)
 TABLE = {
     'health': ('GET /health', health, (1, 2)),
-    '404': ('a 404', not_found, (1,)),
+    '404': ('a 404', not_found, (1, 2)),
     'contact': ('POST /contact, durable', contact, (1, 2)),
     'scrape': ('a scrape', scrape, (100, 1000, 10000, 100000)),
-    'idle': ('%d idle connections' % IDLE, idle, (IDLE,)),
-    'cold': ('exec to the first 200', cold, (1,)),
+    'scrape-2': ('a scrape with %s series' % format(MANY_WORKERS_SERIES, ','), scrape_of_many_workers, (2,)),
+    'idle': ('%d idle connections' % IDLE, idle, (1, 2)),
+    'cold': ('exec to the first 200', cold, (1, 2)),
     'beside': ('public latency beside a scrape every 100 ms', beside, (BESIDE_SERIES,)),
 }
