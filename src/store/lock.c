@@ -98,6 +98,31 @@ static void write_pid(int fd)
         (void)!pwrite(fd, text, (size_t)(end - text), 0);
 }
 
+/*
+ * A new lock of root's would keep out the server, which runs as another user: it gets the owner of
+ * the store, or of its directory. Only a file that we made: an old one may be a link to anything.
+ */
+static void give_to_owner(int fd, const char *path)
+{
+    char dir[PATH_MAX];
+    struct stat st;
+
+    if (geteuid() == 0 && place_directory(path, dir, NULL) &&
+        (lstat(path, &st) == 0 || stat(dir, &st) == 0))
+        (void)!fchown(fd, st.st_uid, st.st_gid);
+}
+
+static int open_lock(const char *name, const char *path)
+{
+    int fd = open(name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+    if (fd >= 0)
+        give_to_owner(fd, path);
+    else if (errno == EEXIST)
+        fd = open(name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+    return fd;
+}
+
 bool store_lock_take(const char *path,
                      uint64_t wait_ms,
                      const _Atomic bool *stop,
@@ -113,7 +138,7 @@ bool store_lock_take(const char *path,
         return false;
     buf_addf(&buf, "%s.lock", path);
     name = buf_cstr(&buf);
-    fd = open(name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+    fd = open_lock(name, path);
     if (fd < 0) {
         ok = err_set_errno(err, errno, "cannot open %s", name);
         goto out;

@@ -6,6 +6,7 @@
 #include "store/place.h"
 
 #include "base/buf.h"
+#include "store/sqlite.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -105,7 +106,7 @@ bool place_directory(const char *path, char ret[PATH_MAX], struct err *err)
     return true;
 }
 
-/* A link would give one database as many locks as it has names. */
+/* A link would give one database as many locks as it has names, and as many logs. */
 static bool check_file(const char *path, struct err *err)
 {
     struct stat st;
@@ -117,7 +118,52 @@ static bool check_file(const char *path, struct err *err)
                        "the store '%s' is a symbolic link; name the file it points to", path);
     if (!S_ISREG(st.st_mode))
         return err_set(err, ERR_INVALID, "the store '%s' is not a regular file", path);
+    if (st.st_nlink > 1)
+        return err_set(err, ERR_INVALID,
+                       "the store '%s' has %llu names (hard links), and under another one it could "
+                       "be served twice; delete the others, or serve a copy",
+                       path, (unsigned long long)st.st_nlink);
     return true;
+}
+
+bool place_side_files(const char *path, struct err *err)
+{
+    static const char *const ends[] = {"-journal", "-wal", "-shm"};
+    struct buf name = BUF_INIT;
+    struct stat st;
+    bool ok = true;
+
+    for (size_t i = 0; ok && i < ARRAY_LEN(ends); i++) {
+        buf_clear(&name);
+        buf_addf(&name, "%s%s", path, ends[i]);
+        if (lstat(buf_cstr(&name), &st) == 0 && !S_ISREG(st.st_mode))
+            ok =
+                err_set(err, ERR_INVALID,
+                        "'%s' is not a regular file, but SQLite keeps one under that name; move it "
+                        "away",
+                        buf_cstr(&name));
+    }
+    buf_release(&name);
+    return ok;
+}
+
+/* The log first: once it has a byte, its file is never empty. */
+bool store_log_has_file(const char *path, struct err *err)
+{
+    struct buf name = BUF_INIT;
+    struct stat file, log;
+    bool logged, missing;
+
+    buf_addf(&name, "%s-wal", path);
+    logged = stat(buf_cstr(&name), &log) == 0 && log.st_size > 0;
+    buf_release(&name);
+    missing = stat(path, &file) != 0;
+    if (!logged || (missing && errno != ENOENT) || (!missing && file.st_size > 0))
+        return true;
+    return err_set(err, ERR_INVALID,
+                   "the store '%s' is %s, but not its log (-wal), which may hold messages; put the "
+                   "file back, or move the log away to begin anew; nothing was changed",
+                   path, missing ? "missing" : "empty");
 }
 
 bool place_prepare(const char *path, struct err *err)
@@ -144,5 +190,5 @@ bool place_prepare(const char *path, struct err *err)
                        "the store '%s' is on a %s file system, where locks and syncs can't be "
                        "trusted; put it on a local disk",
                        path, refused);
-    return check_file(path, err);
+    return check_file(path, err) && place_side_files(path, err);
 }

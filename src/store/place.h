@@ -11,10 +11,16 @@
 
 /*
  * Makes the missing directories of `path` (0700, synced). Refuses a network file system, a path
- * that is too long, and a `path` that is a symbolic link (one database would have two locks) or not
- * a regular file. The file need not be there.
+ * that is too long, a `path` that is a symbolic link or has hard links (one database would have two
+ * locks) or is not a regular file, and what place_side_files does. The file need not be there.
  */
 MUST_CHECK bool place_prepare(const char *path, struct err *err);
+
+/*
+ * Refuses a FIFO or whatever is no regular file under a name that SQLite opens beside `path`: it
+ * would wait in open(2).
+ */
+MUST_CHECK bool place_side_files(const char *path, struct err *err);
 
 /*
  * `ret` becomes the directory that `path` is in: "." without a slash. Refuses what does not name a

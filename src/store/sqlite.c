@@ -7,6 +7,7 @@
 #include "store/sqlite_backend.h"
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "store/place.h"
 
 #include <errno.h>
@@ -56,6 +57,17 @@ static const char *const statements[SQL_COUNT] = {
 
 /* ---- small things ---- */
 
+/* The file itself, mode 0600 when it is made; again when a signal interrupts it. */
+static int open_file(const char *path, int flags)
+{
+    int fd;
+
+    do {
+        fd = open(path, flags | O_NOFOLLOW | O_CLOEXEC, 0600);
+    } while (fd < 0 && errno == EINTR);
+    return fd;
+}
+
 static bool file_id(const char *path, struct file_id *ret, struct err *err)
 {
     struct stat st;
@@ -86,10 +98,19 @@ static bool locked(const struct store_lock *lock, struct err *err)
  * A commit into a file that somebody deleted or replaced syncs well and is lost all the same.
  * Without the lock's file somebody else may serve the store.
  */
-static bool files_in_place(const struct store_backend *b, struct err *err)
+static bool files_in_place(struct store_backend *b, struct err *err)
 {
     return locked(b->lock, err) && same_file(b->path, &b->file, err) &&
-           same_file(b->log_path, &b->log, err);
+           same_file(b->log_path, &b->log, err) && guard_check(b, err);
+}
+
+bool backend_fail(const struct store_backend *b, struct err *err, const char *doing)
+{
+    int rc = sqlite3_errcode(b->db) & 0xff;
+
+    if (rc == SQLITE_CORRUPT || rc == SQLITE_NOTADB)
+        b->options->checked = false;
+    return db_fail(b->db, err, doing);
 }
 
 bool backend_run(
@@ -100,27 +121,87 @@ bool backend_run(
     bool ok = rc == SQLITE_DONE || rc == SQLITE_ROW;
 
     if (!ok)
-        db_fail(b->db, err, doing);
+        backend_fail(b, err, doing);
     (void)sqlite3_reset(st); /* repeats the error of the step */
     return ok;
+}
+
+/*
+ * The file's modification time is the time that ages are judged by, whatever the wall clock says
+ * when something is written. By name, since Linux sets no time through O_PATH before 5.8.
+ */
+static void stamp(const struct store_backend *b)
+{
+    const struct timespec times[] = {
+        {.tv_nsec = UTIME_OMIT                 },
+        { (time_t)(b->used_ms / 1000), (long)(b->used_ms % 1000 * NS_PER_MS)},
+    };
+
+    if (b->used_ms != 0 && same_file(b->path, &b->file, NULL))
+        (void)utimensat(AT_FDCWD, b->path, times, AT_SYMLINK_NOFOLLOW);
+}
+
+void backend_stamp(struct store_backend *b)
+{
+    stamp(b);
+    guard_note(b);
 }
 
 /* ---- open and close ---- */
 
 /*
+ * Whether the file that was opened has another name now; false when it has none: then it goes when
+ * it is closed.
+ */
+static bool was_renamed(const struct store_backend *b)
+{
+    struct stat st;
+
+    return b->fd >= 0 && !same_file(b->path, &b->file, NULL) && fstat(b->fd, &st) == 0 &&
+           st.st_nlink > 0;
+}
+
+/*
  * SQLite checkpoints when it closes, but not into a file that somebody renamed; its last
- * submissions belong there too.
+ * submissions belong there, too. Then that file has it all, and the log that it left behind must
+ * not keep a new store from being made.
  */
 static void sqlite_close(struct store_backend *b)
 {
-    if (b->log_pages > 0)
-        (void)sqlite3_wal_checkpoint_v2(b->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    int how = was_renamed(b) ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE;
+
+    if (b->spoilt)
+        MUST(sqlite3_db_config(b->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL) == SQLITE_OK);
+    else if (b->log_pages > 0)
+        (void)sqlite3_wal_checkpoint_v2(b->db, NULL, how, NULL, NULL);
     for (size_t i = 0; i < SQL_COUNT; i++)
         (void)sqlite3_finalize(b->st[i]);
     db_close(b->db);
+    if (b->fd >= 0) {
+        if (!b->spoilt)
+            stamp(b);
+        (void)close(b->fd);
+    }
+    if (b->log_fd >= 0)
+        (void)close(b->log_fd);
     free(b->path);
     free(b->log_path);
     free(b);
+}
+
+static uint64_t sqlite_used_ms(const struct store_backend *b)
+{
+    return b->used_ms;
+}
+
+/* Before anything is written to it; 0 when there is none, or nothing in it. */
+static uint64_t last_used_ms(const char *path)
+{
+    struct stat st;
+
+    if (stat(path, &st) != 0 || st.st_size == 0 || st.st_mtim.tv_sec < 0)
+        return 0;
+    return (uint64_t)st.st_mtim.tv_sec * 1000 + (uint64_t)st.st_mtim.tv_nsec / NS_PER_MS;
 }
 
 /*
@@ -130,7 +211,7 @@ static void sqlite_close(struct store_backend *b)
  */
 static bool create_file(const char *path, struct err *err)
 {
-    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    int fd = open_file(path, O_RDWR | O_CREAT | O_EXCL);
     bool ok;
 
     if (fd < 0)
@@ -159,11 +240,12 @@ static bool use_wal(sqlite3 *db, struct err *err)
     if (!db_prepare(db, "PRAGMA journal_mode = WAL", &st, err))
         return false;
     if (sqlite3_step(st) != SQLITE_ROW) {
-        ok = db_fail(db, err, "switch the store to WAL");
+        ok = db_fail(db, err, "switch it to WAL");
     } else {
         mode = (const char *)sqlite3_column_text(st, 0);
         ok = (mode != NULL && strcmp(mode, "wal") == 0) ||
-             err_set(err, ERR_IO, "the store's file system can't do WAL");
+             err_set(err, ERR_IO, "the file system of the store '%s' can't do WAL",
+                     sqlite3_db_filename(db, "main"));
     }
     (void)sqlite3_finalize(st);
     return ok;
@@ -177,11 +259,25 @@ static bool prepare_all(struct store_backend *b, struct err *err)
     return true;
 }
 
-/* The log of a database that was not in WAL, like a backup, is made by the first read. */
+/*
+ * The log of a database that was not in WAL, like a backup, is made by the first read. O_PATH,
+ * since closing any other descriptor of the file would drop SQLite's locks.
+ */
 static bool note_files(struct store_backend *b, struct err *err)
 {
-    return backend_run(b, SQL_PROBE, SQLITE_OK, "read the store", err) &&
-           file_id(b->path, &b->file, err) && file_id(b->log_path, &b->log, err);
+    if (!file_id(b->path, &b->file, err))
+        return false;
+    b->fd = open_file(b->path, O_PATH);
+    if (b->fd < 0)
+        return err_set_errno(err, errno, "cannot look at the store '%s'", b->path);
+    if (!backend_run(b, SQL_PROBE, SQLITE_OK, "read it", err) ||
+        !file_id(b->log_path, &b->log, err))
+        return false;
+    b->log_fd = open_file(b->log_path, O_RDONLY);
+    if (b->log_fd < 0)
+        return err_set_errno(err, errno, "cannot open '%s'", b->log_path);
+    guard_note(b);
+    return true;
 }
 
 /*
@@ -197,7 +293,7 @@ static bool check_pages(struct store_backend *b, struct err *err)
     if (!db_prepare(b->db, "PRAGMA quick_check(1)", &st, err))
         return false;
     if (sqlite3_step(st) != SQLITE_ROW) {
-        ok = db_fail(b->db, err, "check the store");
+        ok = backend_fail(b, err, "check it");
     } else {
         said = (const char *)sqlite3_column_text(st, 0);
         ok = (said != NULL && strcmp(said, "ok") == 0) ||
@@ -222,25 +318,28 @@ static bool open_checked(struct store_backend *b, bool checked, struct err *err)
      * NORMAL spares a new store three syncs; the checkpoint that follows each open syncs it all,
      * before any promise.
      */
-    return db_exec(b->db, "PRAGMA synchronous = NORMAL", "configure the store", err) &&
+    return db_exec(b->db, "PRAGMA synchronous = NORMAL", "configure it", err) &&
            use_wal(b->db, err) && schema_migrate(b->db, version, err) &&
-           db_exec(b->db, pragmas, "configure the store", err) && prepare_all(b, err) &&
+           db_exec(b->db, pragmas, "configure it", err) && prepare_all(b, err) &&
            note_files(b, err);
 }
 
-/*
- * SQLite takes an empty file for a new one and deletes the log beside it. A file is never empty once it
- * has a log: somebody cut it, and the log may hold what was acknowledged.
- */
-static bool check_emptied(const char *path, const char *log_path, struct err *err)
+/* What is left may look sound; another file in its place is another matter. */
+static bool check_spoilt(struct sqlite_options *opt, struct err *err)
 {
-    struct stat file, log;
+    struct stat st;
 
-    if (stat(path, &file) != 0 || file.st_size > 0 || stat(log_path, &log) != 0 || log.st_size == 0)
+    if (opt->spoilt.ino == 0)
         return true;
-    return err_set(err, ERR_INVALID,
-                   "the store '%s' is empty, but '%s' is not; they were left as they are", path,
-                   log_path);
+    if (stat(opt->path, &st) == 0 && st.st_dev == opt->spoilt.dev && st.st_ino == opt->spoilt.ino)
+        return err_set(err, ERR_INVALID,
+                       "the store '%s' or its log was cut or overwritten while it was open, and "
+                       "messages may be missing; put the whole store or a backup in its place, or "
+                       "restart the server to go on with what is left",
+                       opt->path);
+    opt->spoilt.ino = 0;
+    opt->checked = false;
+    return true;
 }
 
 static bool sqlite_open(void *arg, struct store_backend **ret, struct err *err)
@@ -248,18 +347,25 @@ static bool sqlite_open(void *arg, struct store_backend **ret, struct err *err)
     struct sqlite_options *opt = arg;
     struct buf path = BUF_INIT, log_path = BUF_INIT;
     struct store_backend *b;
+    uint64_t used_ms;
 
+    if (!locked(opt->lock, err) || !check_spoilt(opt, err) || !place_prepare(opt->path, err) ||
+        !store_log_has_file(opt->path, err))
+        return false;
+    used_ms = last_used_ms(opt->path);
+    if (!create_file(opt->path, err))
+        return false;
     buf_add_str(&path, opt->path);
     buf_addf(&log_path, "%s-wal", opt->path);
-    if (!locked(opt->lock, err) || !place_prepare(opt->path, err) ||
-        !check_emptied(buf_cstr(&path), buf_cstr(&log_path), err) || !create_file(opt->path, err)) {
-        buf_release(&path);
-        buf_release(&log_path);
-        return false;
-    }
+    (void)buf_cstr(&path);
+    (void)buf_cstr(&log_path);
     b = must_calloc(1, sizeof(*b));
     b->path = path.data;
     b->log_path = log_path.data;
+    b->fd = -1;
+    b->log_fd = -1;
+    b->options = opt;
+    b->used_ms = used_ms;
     b->lock = opt->lock;
     if (!open_checked(b, opt->checked, err)) {
         sqlite_close(b);
@@ -287,8 +393,9 @@ static bool checkpoint_when_long(struct store_backend *b, struct err *err)
         return true;
     rc = sqlite3_wal_checkpoint_v2(b->db, NULL, SQLITE_CHECKPOINT_PASSIVE, &pages, NULL);
     if (rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY)
-        return db_fail(b->db, err, "checkpoint");
+        return backend_fail(b, err, "checkpoint");
     b->checked_pages = b->log_pages;
+    backend_stamp(b);
     return true;
 }
 
@@ -300,7 +407,7 @@ bool sqlite_begin(struct store_backend *b, struct err *err)
 
 bool sqlite_commit(struct store_backend *b, struct err *err)
 {
-    return backend_run(b, SQL_COMMIT, SQLITE_OK, "commit", err);
+    return backend_run(b, SQL_COMMIT, SQLITE_OK, "commit", err) && guard_check(b, err);
 }
 
 /* Some errors have rolled back already. */
@@ -312,12 +419,13 @@ void sqlite_rollback(struct store_backend *b)
 
 static bool sqlite_probe(struct store_backend *b, struct err *err)
 {
-    return files_in_place(b, err) && backend_run(b, SQL_PROBE, SQLITE_OK, "read the store", err);
+    return files_in_place(b, err) && backend_run(b, SQL_PROBE, SQLITE_OK, "read it", err);
 }
 
 const struct store_ops sqlite_ops = {
     .open = sqlite_open,
     .close = sqlite_close,
+    .used_ms = sqlite_used_ms,
     .begin = sqlite_begin,
     .add = sqlite_add,
     .remove = sqlite_remove,

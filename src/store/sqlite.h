@@ -10,24 +10,35 @@
  * Readers (contacts_*) open the file read-only in another process and read page by page, so that no
  * long read transaction lets the WAL grow.
  *
- * A file that is not ours, damaged where the start looks (header, schema, tables), or a symbolic
- * link is refused with its bytes untouched; a damaged page further in shows only when it is read. A
- * database or log that is renamed or deleted under the running server fails the next batch or probe
- * instead of swallowing it; the store then starts a new file. A lock file that is gone fails them,
- * too, and every attempt to reopen.
+ * A file that is not ours, damaged, or a symbolic link is refused with its bytes untouched; so is a
+ * log without its file, or beside a backup that is not its file. A database or log that is renamed
+ * or deleted under the running server fails the next batch or probe instead of swallowing it. So
+ * does one that was cut or overwritten in place, which then stays out of service until another file
+ * bears its name. The
+ * store then starts a new file, but not when the old one was deleted and left a log. A lock file
+ * that is gone fails them, too, and every attempt to reopen.
  */
 #ifndef SIDELIGHT_STORE_SQLITE_H
 #define SIDELIGHT_STORE_SQLITE_H
 
 #include "store/store.h"
 
+#include <sys/types.h>
+
 struct store_lock;
+
+struct file_id {
+    dev_t dev;
+    ino_t ino;
+};
 
 /* `arg` of store_ops.open. Borrowed by the backend for its life. */
 struct sqlite_options {
     const char *path;              /* missing directories of it are made, 0700; files are 0600 */
     const struct store_lock *lock; /* of that path; NULL: somebody else keeps others away */
-    bool checked; /* the backend's: each page was read, at the first open; false to begin with */
+    /* The backend's own, zero to begin with. */
+    bool checked;          /* each page was read, and no damage was seen since */
+    struct file_id spoilt; /* the file that somebody changed while it was open; no inode: none */
 };
 extern const struct store_ops sqlite_ops;
 
@@ -47,6 +58,13 @@ void store_lock_release(struct store_lock *lock); /* NULL is fine */
  * out. Never heals, unless the very file is moved back. Any thread.
  */
 MUST_CHECK bool store_lock_in_place(const struct store_lock *lock, struct err *err);
+
+/*
+ * Refuses (ERR_INVALID) a log without its store: `path` is missing or empty, and `<path>-wal` is
+ * not. SQLite takes that for a new store and deletes the log, which may hold what was acknowledged.
+ * Opens neither; so do all that open the store, first.
+ */
+MUST_CHECK bool store_log_has_file(const char *path, struct err *err);
 
 /* One stored submission, as read back; slices live until the callback returns. */
 struct contact {

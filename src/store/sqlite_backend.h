@@ -10,7 +10,7 @@
 #include "store/sqlite_db.h"
 
 #include <sqlite3.h>
-#include <sys/types.h>
+#include <sys/stat.h>
 
 #define KEY_MS (STORE_KEY_HOURS * INT64_C(3600000))
 
@@ -34,20 +34,37 @@ enum statement {
     SQL_COUNT,
 };
 
-struct file_id {
-    dev_t dev;
-    ino_t ino;
+enum { STORE_HEADER = 100, LOG_SALT = 8 };
+
+/* What the wal-index says of the log. */
+struct log_index {
+    uint32_t page, frames;
+    uint32_t backfilled, attempted; /* frames that checkpoints copied into the file, or began to */
+    unsigned char salt[LOG_SALT];   /* new each time the log starts over */
+};
+
+/* What sqlite_guard.c knows. */
+struct guard {
+    bool noted;
+    struct stat file;
+    unsigned char header[STORE_HEADER];
+    struct log_index index;
 };
 
 struct store_backend {
     sqlite3 *db;
     sqlite3_stmt *st[SQL_COUNT];
     char *path, *log_path;
+    struct sqlite_options *options;
     const struct store_lock *lock; /* NULL: not checked */
     struct file_id file, log;      /* what was opened, whatever bears the names now */
+    int fd, log_fd;                /* the same files, O_PATH and to be read; -1: not yet */
+    uint64_t used_ms;              /* Unix time by which ages were judged last; 0: never */
     int log_pages;                 /* in the log after the last commit */
     int checked_pages;             /* log_pages at the last checkpoint */
     bool traces;                   /* the log may hold what was deleted */
+    bool spoilt;                   /* somebody changed a file in place: it is left as it is */
+    struct guard guard;
 };
 
 /*
@@ -55,6 +72,17 @@ struct store_backend {
  */
 MUST_CHECK bool backend_run(
     struct store_backend *b, enum statement which, int bound, const char *doing, struct err *err);
+
+/* Like db_fail; what was damaged is read whole before it is used again. */
+bool backend_fail(const struct store_backend *b, struct err *err, const char *doing);
+
+/* Keeps used_ms for the next start. After each write to the file, which it notes (guard_note). */
+void backend_stamp(struct store_backend *b);
+
+/* sqlite_guard.c: what was noted is how the file shall be, until SQLite writes to it again. */
+void guard_note(struct store_backend *b);
+/* False once somebody cut or overwrote the file or the log in place, as far as can be seen. */
+MUST_CHECK bool guard_check(struct store_backend *b, struct err *err);
 
 /* Of store_ops, each in the file of its name. */
 MUST_CHECK bool sqlite_begin(struct store_backend *b, struct err *err);

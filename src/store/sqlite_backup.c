@@ -28,6 +28,45 @@ static int ask_stop(void *arg)
     return stop->fn(stop->ctx);
 }
 
+/* What SQLite or this store keeps beside a store; "" is the store itself. */
+static bool is_kept_name(const char *name, const char *store)
+{
+    static const char *const tails[] = {"", "-journal", "-wal", "-shm", ".lock", ".sock"};
+    size_t n = strlen(store);
+
+    if (strncmp(name, store, n) != 0)
+        return false;
+    for (size_t i = 0; i < ARRAY_LEN(tails); i++)
+        if (strcmp(name + n, tails[i]) == 0)
+            return true;
+    return false;
+}
+
+static const char *last_part(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash != NULL ? slash + 1 : path;
+}
+
+/*
+ * Such a file would be taken for the store's own log or lock by the next who opens it. By the
+ * directory itself, since a link or a mount gives it other names.
+ */
+static bool check_name(const char *file, const char *store, struct err *err)
+{
+    char directory[PATH_MAX], home[PATH_MAX];
+    struct stat ours, theirs;
+
+    if (!place_directory(file, directory, err) || !place_directory(store, home, err))
+        return false;
+    if (!is_kept_name(last_part(file), last_part(store)) || stat(directory, &theirs) != 0 ||
+        stat(home, &ours) != 0 || theirs.st_dev != ours.st_dev || theirs.st_ino != ours.st_ino)
+        return true;
+    return err_set(err, ERR_INVALID,
+                   "a backup can't be named '%s': that is kept for the store's own files", file);
+}
+
 /*
  * SQLite takes an empty file; made here, it has the right mode from the start and is nobody else's.
  */
@@ -49,17 +88,20 @@ static bool make_partial(const char *partial, struct err *err)
 static bool copy_rows(sqlite3 *db, const char *partial, struct err *err)
 {
     sqlite3_stmt *st = NULL;
+    struct buf doing = BUF_INIT;
     int rc;
 
     if (!db_prepare(db, "VACUUM INTO ?1", &st, err))
         return false;
+    buf_addf(&doing, "copy it to '%s'", partial);
     rc = sqlite3_bind_text(st, 1, partial, -1, SQLITE_STATIC);
     rc = rc == SQLITE_OK ? sqlite3_step(st) : rc;
     if ((rc & 0xff) == SQLITE_INTERRUPT)
         err_set(err, ERR_UNAVAILABLE, "the backup was told to stop");
     else if (rc != SQLITE_DONE)
-        db_fail(db, err, "copy the store");
+        db_fail(db, err, buf_cstr(&doing));
     (void)sqlite3_finalize(st);
+    buf_release(&doing);
     return rc == SQLITE_DONE;
 }
 
@@ -94,6 +136,17 @@ static bool publish(const char *partial, const char *file, struct err *err)
     return err_set_errno(err, errno, "cannot name the backup '%s'", file);
 }
 
+/* SQLite leaves the copy's journal behind when a write failed. */
+static void discard(const char *partial)
+{
+    struct buf journal = BUF_INIT;
+
+    buf_addf(&journal, "%s-journal", partial);
+    (void)unlink(partial);
+    (void)unlink(buf_cstr(&journal));
+    buf_release(&journal);
+}
+
 static bool make_copy(
     sqlite3 *db, const char *partial, const char *file, uint64_t *ret_bytes, struct err *err)
 {
@@ -104,7 +157,7 @@ static bool make_copy(
         return false;
     if (!copy_rows(db, partial, err) || !sync_file(partial, &bytes, err) ||
         !publish(partial, file, err)) {
-        (void)unlink(partial);
+        discard(partial);
         return false;
     }
     if (!place_sync(directory, err))
@@ -131,6 +184,8 @@ bool sqlite_backup(void *arg,
         return err_set(err, ERR_INVALID, "'%s' is not an absolute path", file);
     if (lstat(file, &st) == 0)
         return err_set(err, ERR_CONFLICT, "'%s' exists; a backup takes a new name", file);
+    if (!check_name(file, opt->path, err))
+        return false;
     if (!db_open_reader(opt->path, &db, err))
         return false;
     if (stop != NULL)

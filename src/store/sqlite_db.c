@@ -5,6 +5,8 @@
 #include "store/sqlite_db.h"
 
 #include "base/buf.h"
+#include "store/place.h"
+#include "store/sqlite.h"
 
 #include <errno.h>
 #include <sqlite3.h>
@@ -25,14 +27,31 @@ static enum err_kind kind_of(int rc)
     }
 }
 
-bool db_fail(sqlite3 *db, struct err *err, const char *doing)
+static bool say(sqlite3 *db, struct err *err, const char *path, const char *what)
 {
     int rc = sqlite3_extended_errcode(db), primary = rc & 0xff;
     int sys = primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN ? sqlite3_system_errno(db) : 0;
 
     if (sys != 0)
-        return err_set_errno(err, sys, "cannot %s: %s (SQLite %d)", doing, sqlite3_errmsg(db), rc);
-    return err_set(err, kind_of(rc), "cannot %s: %s (SQLite %d)", doing, sqlite3_errmsg(db), rc);
+        return err_set_errno(err, sys, "the store '%s'%s: %s (SQLite %d)", path, what,
+                             sqlite3_errmsg(db), rc);
+    return err_set(err, kind_of(rc), "the store '%s'%s: %s (SQLite %d)", path, what,
+                   sqlite3_errmsg(db), rc);
+}
+
+bool db_fail(sqlite3 *db, struct err *err, const char *doing)
+{
+    struct buf what = BUF_INIT;
+
+    buf_addf(&what, ": cannot %s", doing);
+    (void)say(db, err, sqlite3_db_filename(db, "main"), buf_cstr(&what));
+    buf_release(&what);
+    return false;
+}
+
+bool db_unusable(sqlite3 *db, const char *path, struct err *err)
+{
+    return say(db, err, path, " is not usable");
 }
 
 static void configure(sqlite3 *db)
@@ -52,11 +71,37 @@ static void configure(sqlite3 *db)
         MUST(sqlite3_db_config(db, options[i].option, options[i].value, NULL) == SQLITE_OK);
 }
 
+/*
+ * SQLite plays any log into any file. That of a store, with submissions in it, was in WAL (header,
+ * byte 18: 2) before it had a log; a backup is not until it is served. Read through SQLite: to open
+ * and close the file here would drop the locks of other connections in this process.
+ */
+static bool check_foreign_log(sqlite3 *db, const char *path, struct err *err)
+{
+    enum { VERSION_AT = 18, ROLLBACK = 1 };
+    sqlite3_file *file = NULL;
+    unsigned char version = 0;
+    struct buf name = BUF_INIT;
+    struct stat log;
+    bool logged;
+
+    buf_addf(&name, "%s-wal", path);
+    logged = stat(buf_cstr(&name), &log) == 0 && log.st_size > 0;
+    buf_release(&name);
+    if (!logged ||
+        sqlite3_file_control(db, "main", SQLITE_FCNTL_FILE_POINTER, &file) != SQLITE_OK ||
+        file->pMethods->xRead(file, &version, 1, VERSION_AT) != SQLITE_OK || version != ROLLBACK)
+        return true;
+    return err_set(err, ERR_INVALID,
+                   "the store '%s' is a backup beside a log (-wal) of another store; move the log "
+                   "away; nothing was changed",
+                   path);
+}
+
 bool db_open(const char *path, bool write, sqlite3 **ret, struct err *err)
 {
     int flags = (write ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) | SQLITE_OPEN_NOMUTEX |
                 SQLITE_OPEN_EXRESCODE;
-    struct err cause = ERR_INIT;
     struct buf name = BUF_INIT;
     sqlite3 *db = NULL;
     int rc;
@@ -66,10 +111,11 @@ bool db_open(const char *path, bool write, sqlite3 **ret, struct err *err)
     rc = sqlite3_open_v2(buf_cstr(&name), &db, flags, NULL);
     buf_release(&name);
     MUST(db != NULL);
-    if (rc != SQLITE_OK) {
-        db_fail(db, &cause, "open it");
+    if (rc != SQLITE_OK || !check_foreign_log(db, path, err)) {
+        if (rc != SQLITE_OK)
+            db_unusable(db, path, err);
         db_close(db);
-        return err_set(err, cause.kind, "the store '%s' is not usable: %s", path, cause.text);
+        return false;
     }
     configure(db);
     MUST(sqlite3_busy_timeout(db, write ? WRITER_BUSY_MS : READER_BUSY_MS) == SQLITE_OK);
@@ -114,6 +160,8 @@ bool db_open_reader(const char *path, sqlite3 **ret, struct err *err)
     sqlite3 *db = NULL;
     struct stat file;
 
+    if (!place_side_files(path, err) || !store_log_has_file(path, err))
+        return false;
     if (stat(path, &file) != 0) {
         if (errno == ENOENT || errno == ENOTDIR)
             return err_set(err, ERR_NOT_FOUND, "there is no store at '%s'", path);

@@ -24,7 +24,8 @@ enum {
 
 /*
  * Opens the existing file at `path`, for writing or read-only, for use by one thread at a time.
- * Nothing is read yet, and until db_accept not even closing changes the file.
+ * Only its header was read, and until db_accept not even closing changes the file. Refuses a file
+ * beside a log that cannot be its own: a backup put in the place of a store whose log was left.
  */
 MUST_CHECK bool db_open(const char *path, bool write, struct sqlite3 **ret, struct err *err);
 void db_accept(struct sqlite3 *db);
@@ -35,7 +36,11 @@ void db_accept(struct sqlite3 *db);
 MUST_CHECK bool db_open_reader(const char *path, struct sqlite3 **ret, struct err *err);
 void db_close(struct sqlite3 *db); /* NULL is fine; every statement must be finalized */
 
-/* Always false: "cannot <doing>: " and what SQLite says about its last call. */
+/*
+ * Both are always false. The store's path, "is not usable" or "cannot <doing>", and what SQLite
+ * says about its last call.
+ */
+bool db_unusable(struct sqlite3 *db, const char *path, struct err *err);
 bool db_fail(struct sqlite3 *db, struct err *err, const char *doing);
 
 MUST_CHECK bool db_exec(struct sqlite3 *db, const char *sql, const char *doing, struct err *err);

@@ -47,12 +47,11 @@ static const char *const steps[SCHEMA_VERSION] = {
 bool schema_version(sqlite3 *db, const char *path, int64_t *ret, struct err *err)
 {
     int64_t app = 0, version = 0, objects = 0;
-    struct err cause = ERR_INIT;
 
-    if (!db_int(db, "PRAGMA application_id", &app, &cause) ||
-        !db_int(db, "PRAGMA user_version", &version, &cause) ||
-        !db_int(db, "SELECT count(*) FROM sqlite_master", &objects, &cause))
-        return err_set(err, cause.kind, "the store '%s' is not usable: %s", path, cause.text);
+    if (!db_int(db, "PRAGMA application_id", &app, NULL) ||
+        !db_int(db, "PRAGMA user_version", &version, NULL) ||
+        !db_int(db, "SELECT count(*) FROM sqlite_master", &objects, NULL))
+        return db_unusable(db, path, err);
     if (app == 0 && version == 0 && objects == 0) {
         *ret = 0;
         return true;
@@ -81,7 +80,7 @@ bool schema_migrate(sqlite3 *db, int64_t version, struct err *err)
             &sql,
             "BEGIN IMMEDIATE; %s PRAGMA application_id = %d; PRAGMA user_version = %lld; COMMIT",
             steps[version], SCHEMA_APP_ID, (long long)version + 1);
-        ok = db_exec(db, buf_cstr(&sql), "migrate the store", err);
+        ok = db_exec(db, buf_cstr(&sql), "migrate it", err);
         if (!ok && sqlite3_get_autocommit(db) == 0)
             (void)sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
     }

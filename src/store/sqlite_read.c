@@ -62,7 +62,7 @@ static bool read_page(
     if (rc == SQLITE_OK)
         while ((rc = sqlite3_step(st)) == SQLITE_ROW)
             copy_row(page, st);
-    ok = rc == SQLITE_DONE || db_fail(db, err, "read the store");
+    ok = rc == SQLITE_DONE || db_fail(db, err, "read it");
     (void)sqlite3_reset(st);
     return ok;
 }

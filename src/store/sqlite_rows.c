@@ -14,15 +14,17 @@ static int bind_slice(sqlite3_stmt *st, int i, struct slice s)
 /* ---- store ---- */
 
 /* The row of SQL_FIND_KEY decides about `job`. */
-static bool judge_key(sqlite3_stmt *st, struct store_job *job, struct err *err)
+static bool judge_key(const struct store_backend *b, struct store_job *job, struct err *err)
 {
+    sqlite3_stmt *st = b->st[SQL_FIND_KEY];
     const void *fingerprint = sqlite3_column_blob(st, 0);
     int n_fingerprint = sqlite3_column_bytes(st, 0);
     const char *id = (const char *)sqlite3_column_text(st, 1);
     int n_id = sqlite3_column_bytes(st, 1);
 
     if (n_fingerprint != STORE_FINGERPRINT || fingerprint == NULL || n_id != ID_LEN || id == NULL)
-        return err_set(err, ERR_INVALID, "a row of the table idempotency is malformed");
+        return err_set(err, ERR_INVALID,
+                       "the store '%s': a row of the table idempotency is malformed", b->path);
     if (memcmp(fingerprint, job->sub.fingerprint, STORE_FINGERPRINT) != 0) {
         job->result = STORE_KEY_REUSED;
         return true;
@@ -33,19 +35,24 @@ static bool judge_key(sqlite3_stmt *st, struct store_job *job, struct err *err)
     return true;
 }
 
+static uint64_t judged_at(const struct store_job *job)
+{
+    return job->now_ms != 0 ? job->now_ms : job->sub.received_ms;
+}
+
 /* *ret says whether the key was used before; then the job has its result. */
 static bool find_key(struct store_backend *b, struct store_job *job, bool *ret, struct err *err)
 {
     sqlite3_stmt *st = b->st[SQL_FIND_KEY];
     int rc = bind_slice(st, 1, job->sub.key) |
-             sqlite3_bind_int64(st, 2, (int64_t)job->sub.received_ms - KEY_MS);
+             sqlite3_bind_int64(st, 2, (int64_t)judged_at(job) - KEY_MS);
     bool ok;
 
     rc = rc == SQLITE_OK ? sqlite3_step(st) : SQLITE_ERROR;
     if (rc == SQLITE_ROW)
-        ok = judge_key(st, job, err);
+        ok = judge_key(b, job, err);
     else
-        ok = rc == SQLITE_DONE || db_fail(b->db, err, "look up a key");
+        ok = rc == SQLITE_DONE || backend_fail(b, err, "look up a key");
     if (ok)
         *ret = rc == SQLITE_ROW;
     (void)sqlite3_reset(st);

@@ -17,13 +17,14 @@ static bool empty_log(struct store_backend *b, bool *ret, struct err *err)
     int rc = sqlite3_wal_checkpoint_v2(b->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, &pages, NULL);
 
     if (rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY)
-        return db_fail(b->db, err, "checkpoint");
+        return backend_fail(b, err, "checkpoint");
     *ret = rc == SQLITE_OK && pages == 0;
     if (*ret) {
         b->log_pages = 0;
         b->checked_pages = 0;
         b->traces = false;
     }
+    backend_stamp(b);
     return true;
 }
 
@@ -33,8 +34,10 @@ bool sqlite_checkpoint(struct store_backend *b, struct err *err)
 
     return empty_log(b, &empty, err) &&
            (empty ||
-            err_set(err, ERR_UNAVAILABLE,
-                    "cannot checkpoint: somebody else uses the store, so the log was not emptied"));
+            err_set(
+                err, ERR_CONFLICT,
+                "cannot checkpoint: somebody else uses the store '%s', so its log was not emptied",
+                b->path));
 }
 
 /* Submissions must not wait for a reader; without success it is tried again a minute later. */
@@ -97,6 +100,8 @@ bool sqlite_tidy(struct store_backend *b,
         sqlite_rollback(b);
         return false;
     }
+    b->used_ms = upkeep->now_ms;
+    backend_stamp(b);
     if (b->traces && !done.more && !wipe_traces(b, err))
         return false;
     *ret = done;

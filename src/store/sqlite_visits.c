@@ -25,7 +25,7 @@ static bool find_state(struct store_backend *b, int64_t *ret_day, int64_t *ret_n
         *ret_day = row ? sqlite3_column_int64(st, 0) : -1;
         *ret_n = row ? sqlite3_column_int64(st, 1) : 0;
     } else {
-        db_fail(b->db, err, "look up the visits");
+        backend_fail(b, err, "look up the visits");
     }
     (void)sqlite3_reset(st);
     return ok;
@@ -145,7 +145,7 @@ bool sqlite_get_visits(struct store_backend *b, struct store_visits *ret, struct
     if (!db_prepare(b->db, "SELECT views, day, salt FROM visits WHERE id = 1", &st, err))
         return false;
     rc = sqlite3_step(st);
-    ok = rc == SQLITE_ROW || rc == SQLITE_DONE || db_fail(b->db, err, "read the visits");
+    ok = rc == SQLITE_ROW || rc == SQLITE_DONE || backend_fail(b, err, "read the visits");
     if (rc == SQLITE_ROW)
         day = read_state(st, &v);
     (void)sqlite3_finalize(st);

@@ -138,6 +138,7 @@ static struct store *store_make(const struct store_options *opt)
     w->retry_ns = ms_or(opt->retry_ms, STORE_RETRY_MS);
     w->tidy_ns = ms_or(opt->tidy_ms, STORE_TIDY_MS);
     w->retention_ns = opt->retention_ns;
+    w->wait_ms = opt->wait_ms;
     w->queue = &s->queue;
     meter_init(&w->meter, opt->metrics, opt->shard);
     return s;
@@ -189,19 +190,22 @@ bool store_new(const struct store_options *opt, struct store **ret, struct err *
     return true;
 }
 
-void store_close(struct store *s)
+bool store_close(struct store *s)
 {
-    if (s == NULL || s->closed)
-        return;
-    job_queue_close(&s->queue);
-    MUST(pthread_join(s->thread, NULL) == 0);
-    s->closed = true;
+    if (s == NULL)
+        return true;
+    if (!s->closed) {
+        job_queue_close(&s->queue);
+        MUST(pthread_join(s->thread, NULL) == 0);
+        s->closed = true;
+    }
+    return !s->writer.spoilt;
 }
 
 void store_free(struct store *s)
 {
     if (s == NULL)
         return;
-    store_close(s);
+    (void)store_close(s);
     store_destroy(s);
 }

@@ -108,6 +108,7 @@ struct store_job {
     enum store_kind kind;
     struct submission sub;
     struct store_visits *visits; /* of STORE_VISITS, else not looked at; the submitter's */
+    uint64_t now_ms;             /* the store's: by which ages are judged; 0: sub.received_ms */
     store_done_fn *done;
     enum store_result result; /* set before done */
     struct store_job *next;   /* the store's */
@@ -115,7 +116,7 @@ struct store_job {
 
 /* What the upkeep once a minute is told, and what one step of it has done. */
 struct store_upkeep {
-    uint64_t now_ms;       /* Unix time */
+    uint64_t now_ms;       /* Unix time by which ages are judged (store/age_clock.h) */
     uint64_t retention_ms; /* submissions received that long ago are deleted; 0: none */
 };
 struct store_tidied {
@@ -135,6 +136,11 @@ struct store_ops {
     /* Opens, migrates, checks. Slow; also used to reopen. On failure *ret is untouched. */
     bool (*open)(void *arg, struct store_backend **ret, struct err *err);
     void (*close)(struct store_backend *b);
+    /*
+     * The last upkeep->now_ms of an earlier run, or a time near to it; 0: not known, as when there
+     * was none. NULL: never known.
+     */
+    uint64_t (*used_ms)(const struct store_backend *b);
     bool (*begin)(struct store_backend *b, struct err *err);
     /* Within begin/commit. Sets job->result (not STORE_FAILED) and, for a replay, job->sub.id. */
     bool (*add)(struct store_backend *b, struct store_job *job, struct err *err);
@@ -146,8 +152,11 @@ struct store_ops {
     bool (*get_visits)(struct store_backend *b, struct store_visits *ret, struct err *err);
     bool (*commit)(struct store_backend *b, struct err *err); /* true: synced */
     void (*rollback)(struct store_backend *b);
-    bool (*checkpoint)(struct store_backend *b,
-                       struct err *err); /* all of the log into the file, synced, log emptied */
+    /*
+     * All of the log into the file, synced, log emptied. ERR_CONFLICT: somebody else, who uses the
+     * database, keeps it from that.
+     */
+    bool (*checkpoint)(struct store_backend *b, struct err *err);
     bool (*probe)(struct store_backend *b, struct err *err); /* reads something real */
     /* One short step: forgets old keys, deletes what expired, wipes traces of what was deleted. */
     bool (*tidy)(struct store_backend *b,
@@ -181,6 +190,7 @@ struct store_options {
      * tests.
      */
     uint32_t probe_ms, retry_ms, stale_ms, tidy_ms;
+    uint64_t wait_ms; /* how long store_new waits for others who use the database; 0: it does not */
 };
 
 /*
@@ -191,9 +201,10 @@ MUST_CHECK bool store_new(const struct store_options *opt, struct store **ret, s
 /*
  * Refuses new jobs, finishes those that wait (each `done` is called), checkpoints, closes the backend, ends
  * the thread. Once down it tries nothing more. The store stays: any thread may still ask it, and is told
- * STORE_DOWN. NULL and twice are fine.
+ * STORE_DOWN. NULL and twice are fine. False when the database is not what it was (replaced,
+ * damaged), so that what was acknowledged may be missing; that was logged.
  */
-void store_close(struct store *s);
+bool store_close(struct store *s);
 /* Closes if need be and frees. No other thread may be inside a store function. NULL is fine. */
 void store_free(struct store *s);
 
@@ -243,8 +254,9 @@ struct store_stats {
 void store_stats(const struct store *s, struct store_stats *ret);
 
 /*
- * Submissions received longer ago than this, by the wall clock, are deleted at the start and once a
- * minute, a few hundred at a time so that others need not wait. 0: none are.
+ * Submissions received longer ago than this are deleted at the start and once a minute, a few
+ * hundred at a time so that others need not wait. 0: none are. By the wall clock, but a step
+ * forward counts a day later (store/age_clock.h), here as for the idempotency keys.
  */
 void store_set_retention(struct store *s, uint64_t ns);
 

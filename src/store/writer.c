@@ -7,6 +7,8 @@
 
 #include "base/clock.h"
 
+#include <signal.h>
+
 /* ---- the backend ---- */
 
 static bool probe(struct writer *w, struct err *err)
@@ -23,18 +25,45 @@ static bool probe(struct writer *w, struct err *err)
     return true;
 }
 
+/* The signals that end a server are blocked while it starts. */
+static bool told_to_end(void)
+{
+    sigset_t pending;
+
+    return sigpending(&pending) == 0 &&
+           (sigismember(&pending, SIGTERM) == 1 || sigismember(&pending, SIGINT) == 1);
+}
+
+/* As long as others use the database, for at most `wait_ms`; each try may wait itself. */
+static bool checkpoint(struct writer *w, uint64_t wait_ms, struct err *err)
+{
+    enum { PAUSE_MS = 50 };
+    uint64_t end = clock_mono_ns() + wait_ms * NS_PER_MS;
+    struct err cause = ERR_INIT;
+
+    while (!w->ops->checkpoint(w->backend, &cause)) {
+        if (cause.kind != ERR_CONFLICT || clock_mono_ns() >= end || told_to_end())
+            return err_set(err, cause.kind, "%s", cause.text);
+        clock_sleep_ms(PAUSE_MS);
+    }
+    return true;
+}
+
 /*
  * Checkpoints because the log may hold pages of a commit whose sync failed; they read well and are
  * not on the disk.
  */
-static bool open_backend(struct writer *w, enum store_operation *op, struct err *err)
+static bool open_backend(struct writer *w,
+                         uint64_t wait_ms,
+                         enum store_operation *op,
+                         struct err *err)
 {
     *op = OP_OPEN;
     if (!w->ops->open(w->arg, &w->backend, err))
         return false;
     meter_connected(&w->meter, true);
     *op = OP_CHECKPOINT;
-    if (!w->ops->checkpoint(w->backend, err))
+    if (!checkpoint(w, wait_ms, err))
         return false;
     *op = OP_PROBE;
     return probe(w, err);
@@ -53,10 +82,22 @@ bool writer_open(struct writer *w, struct err *err)
 {
     enum store_operation op;
 
-    if (open_backend(w, &op, err))
-        return true;
-    writer_close(w);
-    return false;
+    if (!open_backend(w, w->wait_ms, &op, err)) {
+        writer_close(w);
+        return false;
+    }
+    age_clock_init(&w->age, w->ops->used_ms != NULL ? w->ops->used_ms(w->backend) : 0,
+                   clock_wall_ms(), clock_mono_ns());
+    return true;
+}
+
+static uint64_t age_ms(struct writer *w)
+{
+    uint64_t behind = 0, now = age_clock_ms(&w->age, clock_wall_ms(), clock_mono_ns(), &behind);
+
+    if (behind > 0)
+        LOG_EVENT(w->log, LOG_WARN, "clock_disbelieved", LOG_INT("ahead_seconds", behind / 1000));
+    return now;
 }
 
 /* ---- out of service and back ---- */
@@ -117,7 +158,7 @@ static void reopen(struct writer *w)
     enum store_operation op;
 
     writer_close(w);
-    if (open_backend(w, &op, &err)) {
+    if (open_backend(w, 0, &op, &err)) {
         go_up(w);
         return;
     }
@@ -131,6 +172,7 @@ static void reopen(struct writer *w)
 
 static bool apply(struct writer *w,
                   struct store_job *job,
+                  uint64_t now_ms,
                   enum store_operation *op,
                   struct err *err)
 {
@@ -139,6 +181,7 @@ static bool apply(struct writer *w,
     switch (job->kind) {
     case STORE_ADD:
         *op = OP_ADD;
+        job->now_ms = now_ms;
         ok = w->ops->add(w->backend, job, err);
         break;
     case STORE_DELETE:
@@ -162,13 +205,13 @@ static bool write_batch(struct writer *w,
                         enum store_operation *op,
                         struct err *err)
 {
-    uint64_t start;
+    uint64_t start, now_ms = age_ms(w);
 
     *op = OP_BEGIN;
     if (!w->ops->begin(w->backend, err))
         return false;
     for (struct store_job *job = batch->first; job != NULL; job = job->next)
-        if (!apply(w, job, op, err))
+        if (!apply(w, job, now_ms, op, err))
             return false;
     *op = OP_COMMIT;
     start = clock_mono_ns();
@@ -196,7 +239,7 @@ static void commit_batch(struct writer *w, struct job_list *batch)
 /* One step at a time: submissions that came in meanwhile are first. */
 static bool tidy(struct writer *w, uint64_t now, struct err *err)
 {
-    struct store_upkeep upkeep = {clock_wall_ms(), w->retention_ns / NS_PER_MS};
+    struct store_upkeep upkeep = {age_ms(w), w->retention_ns / NS_PER_MS};
     struct store_tidied done = {0, false};
 
     w->tidy_due = now + w->tidy_ns;
@@ -238,13 +281,24 @@ static uint64_t next_due(const struct writer *w)
     return w->tidy_due < w->probe_due ? w->tidy_due : w->probe_due;
 }
 
+static void log_last(struct writer *w, enum store_operation op, const struct err *err)
+{
+    meter_error(&w->meter, op);
+    log_failure(w, op, err, 0);
+}
+
+/* Whatever a checkpoint left in the log is found by the next start, but not what is in a file that is gone. */
 static void shut(struct writer *w)
 {
     struct err err = ERR_INIT;
 
-    if (!w->queue->shut && !w->ops->checkpoint(w->backend, &err)) {
-        meter_error(&w->meter, OP_CHECKPOINT);
-        log_failure(w, OP_CHECKPOINT, &err, 0);
+    if (w->queue->shut) {
+        w->spoilt = w->down_err.kind == ERR_INVALID;
+    } else if (!w->ops->probe(w->backend, &err)) {
+        log_last(w, OP_PROBE, &err);
+        w->spoilt = true;
+    } else if (!w->ops->checkpoint(w->backend, &err)) {
+        log_last(w, OP_CHECKPOINT, &err);
     }
     writer_close(w);
 }

@@ -14,6 +14,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #define HELLO "GET /health/liveness HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -277,6 +278,116 @@ TEST(a_second_try_is_the_same_submission_an_hour_earlier_or_later)
             ARRAY_LEN(tries));
 }
 
+/* ---- what is deleted for its age ---- */
+
+enum { KEPT = 5 };
+
+static const struct reply *post_with_key(struct server *s, const char *key)
+{
+    const char *header = textf(s->f, "Idempotency-Key: %s", key);
+    const struct reply *r =
+        ASK(s, .path = "/contact", .headers = HEADERS(JSON_TYPE, header), .body = ADA);
+
+    assert_status(r, 201);
+    return r;
+}
+
+/*
+ * Deleting a message runs the upkeep, which would come within a minute; it has emptied the log when
+ * it is done.
+ */
+static void run_upkeep(struct server *s)
+{
+    struct fixture *f = s->f;
+    const char *id = json_text(f, post_json(s, ADA)->body, "id"),
+               *log = textf(f, "%s-wal", s->store);
+    struct stat st;
+
+    assert_int_equal(server_command(s, ARGS("contacts", "delete", id))->status, 0);
+    EVENTUALLY(stat(log, &st) == 0 && st.st_size == 0);
+}
+
+/* All that was stored is there, and a second try of each is no other one. */
+static void assert_kept(struct server *s, const char *const *ids)
+{
+    for (unsigned i = 0; i < KEPT; i++)
+        assert_json(s->f, post_with_key(s, textf(s->f, "kept-%u", i))->body, "id", ids[i]);
+    assert_metric(s, "store_expired_total", 0);
+}
+
+TEST(a_step_forward_makes_nothing_old)
+{
+    static const int64_t ahead[] = {STEP_HOUR, 2 * STEP_HOUR, STEP_TEN_YEARS};
+    struct fixture *f = *state;
+    struct steps st = steps_by_preload(f);
+    struct server *s = steps_start(&st, 0, SETS("contact.rate=off", "contact.retention=1h"));
+    const char *ids[KEPT];
+
+    for (unsigned i = 0; i < KEPT; i++)
+        ids[i] = json_text(f, post_with_key(s, textf(f, "kept-%u", i))->body, "id");
+    for (size_t i = 0; i < ARRAY_LEN(ahead); i++) {
+        const char *last;
+
+        steps_set(&st, ahead[i]);
+        run_upkeep(s);
+        assert_kept(s, ids);
+        assert_contains(log_event_wait(s, "clock_disbelieved"), "\"level\":\"warn\"");
+        if (ahead[i] == STEP_HOUR)
+            continue; /* a start believes that much */
+        /* And it does not believe it any more after a restart, in order or not. */
+        server_stop(s);
+        server_again(s);
+        last = log_event_wait(s, "clock_disbelieved");
+        assert_in_range(json_number(f, last, "ahead_seconds"), ahead[i] - 1, ahead[i] + 600);
+        run_upkeep(s);
+        assert_kept(s, ids);
+        server_kill(s);
+        server_again(s);
+        (void)log_event_wait(s, "clock_disbelieved");
+        run_upkeep(s);
+        assert_kept(s, ids);
+    }
+    steps_set(&st, 0);
+    run_upkeep(s);
+    assert_kept(s, ids);
+    server_stop(s);
+    assert_int_equal(stored_rows(s).n, KEPT);
+    promise(
+        "F92", "A step of the clock makes no submission and no key old",
+        "one, two hours and ten years forward with contact.retention=1h, restarts and kills then",
+        "%zu steps, %d submissions, %zu second tries: 0 deleted, 0 stored twice", ARRAY_LEN(ahead),
+        KEPT, (size_t)KEPT * 8);
+}
+
+TEST(a_start_under_a_clock_that_is_ahead_deletes_nothing)
+{
+    struct fixture *f = *state;
+    struct steps st = steps_by_preload(f);
+    struct server *s = steps_start(&st, 0, SETS("contact.rate=off", "contact.retention=1h"));
+    const char *ids[KEPT];
+
+    for (unsigned i = 0; i < KEPT; i++)
+        ids[i] = json_text(f, post_with_key(s, textf(f, "kept-%u", i))->body, "id");
+    for (int killed = 0; killed < 2; killed++) {
+        steps_set(&st, 0);
+        if (killed)
+            server_kill(s);
+        else
+            server_stop(s);
+        steps_set(&st, STEP_TEN_YEARS);
+        server_again(s);
+        (void)log_event_wait(s, "clock_disbelieved");
+        run_upkeep(s);
+        assert_kept(s, ids);
+    }
+    server_stop(s);
+    assert_int_equal(stored_rows(s).n, KEPT);
+    promise(
+        "F92", "A start under a clock that is ahead deletes nothing",
+        "a stop and a kill, then a start ten years later by the clock, with contact.retention=1h",
+        "2 starts, %d submissions, %d second tries: 0 deleted, 0 stored twice", KEPT, 2 * KEPT);
+}
+
 /* ---- what is measured in time: idle connections, drains ---- */
 
 TEST(however_far_back_idle_connections_end_in_time)
@@ -373,6 +484,8 @@ RUN_TESTS(T(steps_under_load_cost_idle_connections_at_most),
           T(steps_of_faketime_under_load_cost_idle_connections_at_most),
           T(rates_go_by_the_monotonic_clock),
           T(a_second_try_is_the_same_submission_an_hour_earlier_or_later),
+          T(a_step_forward_makes_nothing_old),
+          T(a_start_under_a_clock_that_is_ahead_deletes_nothing),
           T(however_far_back_idle_connections_end_in_time),
           T(a_drain_takes_its_time_whatever_the_clock_says),
           T(a_clock_that_is_wrong_from_the_start_is_served_by))

@@ -1,49 +1,43 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Calls on the store's files that fail, or do half of what they should, under load. Syncs are store_sync_test.c's; a
- * disk that is really full or read-only is store_room_test.c's.
+ * Calls on the store's files that fail, or do half of what they should, under load. Syncs are
+ * store_sync_test.c's; a disk that is really full or read-only is store_room_test.c's.
  */
-#include "tests/e2e/lib/client.h"
-#include "tests/e2e/lib/json.h"
 #include "tests/e2e/lib/page.h"
 #include "tests/e2e/lib/wire.h"
-#include "tests/faults/lib/disk_faults.h"
-#include "tests/faults/lib/disk_people.h"
+#include "tests/faults/lib/disk_scene.h"
 #include "tests/faults/lib/promise.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <sys/resource.h>
 
-enum { PEOPLE = 6, PAUSE_MS = 5, SOME = 30 };
+enum { SOME = 30 };
 
 /* ---- what is no error ---- */
 
 TEST(calls_that_do_half_of_their_work_are_finished)
 {
     unsigned rounds = faults_long() ? 200 : 3;
-    struct fixture *f = *state;
-    struct disk *d;
-    struct server *s = server_start_on_faulty_disk(f, SETS("contact.rate=off"), &d);
-    struct people *c = people_start(s, PEOPLE, PAUSE_MS);
+    struct scene t = SCENE(*state, .faulty = true);
     struct reckoning sum;
 
     for (unsigned i = 0; i < rounds; i++) {
         int32_t every = (int32_t)(i % 3) + 1;
 
-        DISK_BREAK(d, .call = DISK_WRITE, .every = every);
-        DISK_BREAK(d, .call = DISK_READ, .every = every);
-        people_await(c, SOME);
+        DISK_BREAK(t.d, .call = DISK_WRITE, .every = every);
+        DISK_BREAK(t.d, .call = DISK_READ, .every = every);
+        people_await(t.c, SOME);
     }
-    disk_mend(d);
-    assert_metric(s, "store_reopens_total", 0);
-    sum = people_reckon(s, c);
+    disk_mend(t.d);
+    assert_metric(t.s, "store_reopens_total", 0);
+    sum = people_reckon(t.s, t.c);
     assert_int_equal(sum.refused, 0);
-    assert_true(disk_injected(d, DISK_WRITE) > rounds);
+    assert_true(disk_injected(t.d, DISK_WRITE) > rounds);
     promise("F78", "Short writes and reads are finished; nobody notices",
             "every write and read of the store's files, every other, every third does half",
             "%llu short calls, %llu acknowledged, 0 answers of 503, 0 lost, 0 doubled",
-            (unsigned long long)disk_injected_in_all(d), (unsigned long long)sum.acknowledged);
+            (unsigned long long)disk_injected_in_all(t.d), (unsigned long long)sum.acknowledged);
 }
 
 /* With a failed sync, so that it is also reopened like that. */
@@ -51,31 +45,28 @@ TEST(interrupted_calls_are_made_again)
 {
     static const enum disk_call calls[] = {DISK_WRITE, DISK_READ, DISK_OPEN, DISK_TRUNCATE};
     unsigned rounds = faults_long() ? 60 : 1;
-    struct fixture *f = *state;
-    struct disk *d;
-    struct server *s = server_start_on_faulty_disk(f, SETS("contact.rate=off"), &d);
-    struct people *c = people_start(s, PEOPLE, PAUSE_MS);
+    struct scene t = SCENE(*state, .faulty = true);
     struct reckoning sum;
 
     for (unsigned i = 0; i < rounds; i++) {
         uint64_t refused;
 
         for (size_t k = 0; k < ARRAY_LEN(calls); k++)
-            DISK_BREAK(d, .call = calls[k], .error = EINTR, .every = 2);
-        refused = people_refused(c);
-        people_await(c, SOME);
-        assert_int_equal(people_refused(c), refused);
-        DISK_BREAK(d, .call = DISK_SYNC, .error = EINTR, .n = 1);
-        assert_store_down(s);
-        assert_store_up(s);
+            DISK_BREAK(t.d, .call = calls[k], .error = EINTR, .every = 2);
+        refused = people_refused(t.c);
+        people_await(t.c, SOME);
+        assert_int_equal(people_refused(t.c), refused);
+        DISK_BREAK(t.d, .call = DISK_SYNC, .error = EINTR, .n = 1);
+        assert_store_down(t.s);
+        assert_store_up(t.s);
     }
-    disk_mend(d);
-    assert_int_equal(assert_outages_logged(s), rounds);
-    sum = people_reckon(s, c);
+    disk_mend(t.d);
+    assert_int_equal(assert_outages_logged(t.s), rounds);
+    sum = people_reckon(t.s, t.c);
     promise("F78", "An interrupted call is made again; an interrupted sync counts as failed",
             "every other write, read, open and truncation returns EINTR, and now and then a sync",
             "%llu calls interrupted, %llu acknowledged, 0 lost, 0 doubled",
-            (unsigned long long)disk_injected_in_all(d), (unsigned long long)sum.acknowledged);
+            (unsigned long long)disk_injected_in_all(t.d), (unsigned long long)sum.acknowledged);
 }
 
 /* SIGHUP is for one thread only; stopping and going on interrupts the waits of all of them. */
@@ -83,20 +74,18 @@ TEST(a_storm_of_signals_interrupts_nothing)
 {
     static const int signals[] = {SIGSTOP, SIGCONT, SIGHUP, SIGURG, SIGWINCH, SIGCHLD, SIGCONT};
     unsigned storm = faults_long() ? 200000 : 5000;
-    struct fixture *f = *state;
-    struct server *s = server_start(f, SETS("contact.rate=off"));
-    struct people *c = people_start(s, PEOPLE, PAUSE_MS);
+    struct scene t = SCENE(*state, .faulty = false);
     struct reckoning sum;
 
     for (unsigned i = 0; i < storm; i++) {
-        server_signal(s, signals[i % ARRAY_LEN(signals)]);
+        server_signal(t.s, signals[i % ARRAY_LEN(signals)]);
         if (i % 70 == 0)
             clock_sleep_ms(1);
     }
-    server_signal(s, SIGCONT);
-    people_await(c, SOME);
-    assert_metric(s, "store_reopens_total", 0);
-    sum = people_reckon(s, c);
+    server_signal(t.s, SIGCONT);
+    people_await(t.c, SOME);
+    assert_metric(t.s, "store_reopens_total", 0);
+    sum = people_reckon(t.s, t.c);
     assert_int_equal(sum.refused, 0);
     promise("F78, F95", "Signals interrupt no submission",
             "SIGSTOP, SIGCONT, SIGHUP, SIGURG, SIGWINCH and SIGCHLD in turn while clients send",
@@ -149,46 +138,39 @@ static void begin(struct disk *d, const struct trouble *t)
 }
 
 /* Until it has been tried again. */
-static void suffer(struct server *s, struct disk *d, struct people *c, const struct trouble *t)
+static void suffer(struct scene *t, const struct trouble *trouble)
 {
     size_t before;
 
-    people_await(c, SOME);
-    before = strlen(log_text(s));
-    begin(d, t);
-    assert_store_down(s);
-    people_outage(c, true);
-    people_await_refused(c, SOME);
-    EVENTUALLY(strstr(log_text(s) + before, t->says) != NULL);
-    assert_store_down(s);
-    people_outage(c, false);
-    disk_mend(d);
-    assert_store_up(s);
+    people_await(t->c, SOME);
+    before = strlen(log_text(t->s));
+    begin(t->d, trouble);
+    scene_outage_begin(t, SOME);
+    EVENTUALLY(strstr(log_text(t->s) + before, trouble->says) != NULL);
+    scene_outage_end(t);
+    disk_mend(t->d);
+    assert_store_up(t->s);
 }
 
 TEST(an_error_of_any_call_is_an_outage_that_ends_with_it)
 {
     unsigned rounds = faults_long() ? 6 : 1;
     size_t n = faults_long() ? ARRAY_LEN(troubles) : IN_SHORT;
-    struct fixture *f = *state;
-    struct disk *d;
-    struct server *s = server_start_on_faulty_disk(f, SETS("contact.rate=off"), &d);
-    struct people *c = people_start(s, PEOPLE, PAUSE_MS);
+    struct scene t = SCENE(*state, .faulty = true);
     struct reckoning sum;
 
     for (unsigned i = 0; i < rounds; i++)
         for (size_t k = 0; k < n; k++) {
             print_message("  %s\n", troubles[k].what);
-            suffer(s, d, c, &troubles[k]);
+            suffer(&t, &troubles[k]);
         }
-    people_await(c, SOME);
-    (void)assert_outages_logged(s);
-    sum = people_reckon(s, c);
+    (void)scene_await_all_logged(&t, SOME);
+    sum = people_reckon(t.s, t.c);
     promise("F76-F78", "An error of any call on the store's files is 503 until it is gone",
             "ENOSPC, EDQUOT, EROFS, EIO, EMFILE, whole and after half a page, of writes, reads, "
             "opens and truncations of the file, its log and its index",
             "%llu calls failed, %llu acknowledged, 0 lost, 0 doubled",
-            (unsigned long long)disk_injected_in_all(d), (unsigned long long)sum.acknowledged);
+            (unsigned long long)disk_injected_in_all(t.d), (unsigned long long)sum.acknowledged);
 }
 
 /* ---- no descriptor left ---- */
@@ -208,35 +190,33 @@ static int status_on(struct fixture *f, struct wire *w, const char *path)
     return wire_reply(f, w)->status;
 }
 
-/* Really none: accepting fails, too, so all that is asked here is on connections that stood before. */
+/*
+ * Really none: accepting fails, too, so all that is asked here is on connections that stood before.
+ */
 TEST(without_a_descriptor_to_reopen_with_it_waits_for_one)
 {
     unsigned rounds = faults_long() ? 30 : 1;
-    struct fixture *f = *state;
-    struct disk *d;
-    struct server *s = server_start_on_faulty_disk(f, SETS("contact.rate=off"), &d);
-    struct people *c = people_start(s, PEOPLE, PAUSE_MS);
+    struct scene t = SCENE(*state, .faulty = true);
     struct reckoning sum;
 
     for (unsigned i = 0; i < rounds; i++) {
-        struct wire *w = wire_to(s);
+        struct wire *w = wire_to(t.s);
         struct rlimit had;
 
-        assert_int_equal(status_on(f, w, "/"), 200);
-        people_await(c, SOME);
-        assert_int_equal(prlimit(s->pid, RLIMIT_NOFILE, NULL, &had), 0);
-        limit_descriptors(s, 3);
-        DISK_BREAK(d, .call = DISK_SYNC, .error = EIO, .n = 1);
-        EVENTUALLY(count_of(log_text(s), "Too many open files") > i);
-        people_await_refused(c, SOME);
-        assert_int_equal(status_on(f, w, "/health/readiness"), 503);
-        assert_int_equal(status_on(f, w, "/health/liveness"), 200);
-        limit_descriptors(s, had.rlim_cur);
-        assert_store_up(s);
+        assert_int_equal(status_on(t.f, w, "/"), 200);
+        people_await(t.c, SOME);
+        assert_int_equal(prlimit(t.s->pid, RLIMIT_NOFILE, NULL, &had), 0);
+        limit_descriptors(t.s, 3);
+        DISK_BREAK(t.d, .call = DISK_SYNC, .error = EIO, .n = 1);
+        EVENTUALLY(count_of(log_text(t.s), "Too many open files") > i);
+        people_await_refused(t.c, SOME);
+        assert_int_equal(status_on(t.f, w, "/health/readiness"), 503);
+        assert_int_equal(status_on(t.f, w, "/health/liveness"), 200);
+        limit_descriptors(t.s, had.rlim_cur);
+        assert_store_up(t.s);
     }
-    people_await(c, SOME);
-    assert_int_equal(assert_outages_logged(s), rounds);
-    sum = people_reckon(s, c);
+    assert_int_equal(scene_await_all_logged(&t, SOME), rounds);
+    sum = people_reckon(t.s, t.c);
     promise(
         "F89",
         "Without a descriptor to reopen the store it stays out of service, and comes back by itself",

@@ -8,7 +8,7 @@
 #include "tests/e2e/lib/wire.h"
 #include "tests/faults/lib/disk_faults.h"
 #include "tests/faults/lib/disk_order.h"
-#include "tests/faults/lib/disk_people.h"
+#include "tests/faults/lib/disk_outage.h"
 #include "tests/faults/lib/promise.h"
 
 #include <errno.h>

@@ -27,9 +27,13 @@ struct store_backend {
     bool unreadable;               /* they can't be read */
     _Atomic bool missing;          /* what is to be deleted is not there */
     _Atomic uint64_t retention_ms; /* that the last tidy was told */
+    _Atomic uint64_t now_ms;       /* the same */
+    _Atomic uint64_t added_at_ms;  /* by which the last ADD judges keys */
+    uint64_t used_ms;              /* what an earlier run has left */
     _Atomic size_t to_expire;      /* submissions, by EXPIRE_STEP in each tidy */
     _Atomic bool backing_up;       /* a backup is under way, and goes on until told to stop */
     _Atomic bool endless_backups;
+    int users; /* checkpoints that somebody else holds up */
 };
 
 enum { EXPIRE_STEP = 10, BACKUP_BYTES = 4096 };
@@ -59,6 +63,11 @@ static void fake_close(struct store_backend *b)
     b->closes++;
 }
 
+static uint64_t fake_used_ms(const struct store_backend *b)
+{
+    return b->used_ms;
+}
+
 static bool fake_begin(struct store_backend *b, struct err *err)
 {
     b->adds = 0;
@@ -69,6 +78,7 @@ static bool fake_add(struct store_backend *b, struct store_job *job, struct err 
 {
     job->result = STORE_STORED;
     b->adds++;
+    b->added_at_ms = job->now_ms;
     return act(b, ADD, err);
 }
 
@@ -108,6 +118,11 @@ static void fake_rollback(struct store_backend *b)
 
 static bool fake_checkpoint(struct store_backend *b, struct err *err)
 {
+    if (b->users > 0) {
+        b->users--;
+        b->calls[CHECKPOINT]++;
+        return err_set(err, ERR_CONFLICT, "somebody else uses it");
+    }
     return act(b, CHECKPOINT, err);
 }
 
@@ -124,6 +139,7 @@ static bool fake_tidy(struct store_backend *b,
     size_t left = b->to_expire, n = left < EXPIRE_STEP ? left : EXPIRE_STEP;
 
     b->retention_ms = upkeep->retention_ms;
+    b->now_ms = upkeep->now_ms;
     if (!act(b, TIDY, err))
         return false;
     b->to_expire -= n;
@@ -157,6 +173,7 @@ static bool fake_backup(void *arg,
 static const struct store_ops fake_ops = {
     .open = fake_open,
     .close = fake_close,
+    .used_ms = fake_used_ms,
     .begin = fake_begin,
     .add = fake_add,
     .remove = fake_remove,

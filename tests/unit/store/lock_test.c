@@ -219,6 +219,42 @@ TEST(the_directories_of_a_store_are_made_with_its_lock)
     place_remove(&p);
 }
 
+TEST(a_lock_that_root_makes_is_the_owner_s_of_the_store_or_else_of_its_directory)
+{
+    enum { USER = 65534, OTHER = 12345 };
+    struct place p;
+    struct store_lock *lock = NULL;
+    struct stat st;
+    char name[128];
+
+    if (geteuid() != 0) {
+        print_message("skipped: only root can give a file away\n");
+        skip();
+    }
+    place_make(&p);
+    (void)snprintf(name, sizeof(name), "%s.lock", p.path);
+    assert_int_equal(chown(p.dir, USER, OTHER), 0);
+    for (int i = 0; i < 2; i++) {
+        if (i == 1) {
+            write_file(p.path, "", 0);
+            assert_int_equal(chown(p.path, OTHER, USER), 0);
+        }
+        assert_true(store_lock_take(p.path, 0, NULL, &lock, NULL));
+        store_lock_release(lock);
+        assert_int_equal(stat(name, &st), 0);
+        assert_int_equal(st.st_uid, i == 0 ? USER : OTHER);
+        assert_int_equal(st.st_gid, i == 0 ? OTHER : USER);
+        assert_int_equal(st.st_mode & 07777, 0600);
+        assert_int_equal(chown(name, 0, 0), 0); /* one that is there is left as it is */
+        assert_true(store_lock_take(p.path, 0, NULL, &lock, NULL));
+        store_lock_release(lock);
+        assert_int_equal(stat(name, &st), 0);
+        assert_int_equal(st.st_uid, 0);
+        assert_int_equal(unlink(name), 0);
+    }
+    place_remove(&p);
+}
+
 TEST(a_lock_file_that_is_a_link_is_refused)
 {
     struct place p;
@@ -273,5 +309,6 @@ RUN_TESTS(T(a_lock_can_be_taken_released_and_taken_again),
           T(a_waiter_stops_when_told_to),
           T(another_process_is_named_and_its_death_frees_the_lock),
           T(the_directories_of_a_store_are_made_with_its_lock),
+          T(a_lock_that_root_makes_is_the_owner_s_of_the_store_or_else_of_its_directory),
           T(a_lock_file_that_is_a_link_is_refused),
           T(a_lock_whose_file_was_deleted_or_replaced_is_noticed))

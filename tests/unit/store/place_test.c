@@ -98,6 +98,57 @@ TEST(what_is_not_a_regular_file_of_its_own_is_refused)
     place_remove(&p);
 }
 
+TEST(a_file_with_a_second_name_is_refused_until_it_has_one)
+{
+    struct place p;
+    struct err err = ERR_INIT;
+    char other[128];
+
+    place_make(&p);
+    (void)snprintf(other, sizeof(other), "%s/other.db", p.dir);
+    write_file(p.path, "", 0);
+    assert_int_equal(link(p.path, other), 0);
+    assert_false(place_prepare(p.path, &err));
+    assert_int_equal(err.kind, ERR_INVALID);
+    assert_non_null(strstr(err.text, "2 names (hard links)"));
+    assert_false(place_prepare(other, NULL));
+    assert_int_equal(unlink(p.path), 0);
+    assert_true(place_prepare(other, NULL));
+    place_remove(&p);
+}
+
+/* Whoever opens a FIFO waits for somebody at its other end. */
+TEST(what_is_no_file_beside_a_store_is_refused_by_name_and_not_opened)
+{
+    static const char *const ends[] = {"-journal", "-wal", "-shm"};
+    struct place p;
+
+    place_make(&p);
+    sqlite_ops.close(sqlite_backend(&p));
+    for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+        struct store_backend *b = NULL;
+        struct err err = ERR_INIT;
+        uint64_t bytes = 0;
+        char name[128];
+
+        (void)snprintf(name, sizeof(name), "%s%s", p.path, ends[i]);
+        assert_int_equal(mkfifo(name, 0600), 0);
+        assert_false(place_prepare(p.path, &err));
+        assert_int_equal(err.kind, ERR_INVALID);
+        assert_non_null(strstr(err.text, name));
+        assert_false(sqlite_ops.open(&p.sqlite, &b, NULL));
+        assert_false(sqlite_ops.backup(&p.sqlite, "/tmp/never", NULL, NULL, &bytes, NULL));
+        assert_int_equal(unlink(name), 0);
+        assert_int_equal(mkdir(name, 0700), 0);
+        assert_false(place_prepare(p.path, NULL));
+        assert_int_equal(rmdir(name), 0);
+        write_file(name, "", 0);
+        assert_true(place_prepare(p.path, NULL));
+        assert_int_equal(unlink(name), 0);
+    }
+    place_remove(&p);
+}
+
 TEST(a_file_in_the_way_of_a_directory_is_an_error)
 {
     struct place p;
@@ -120,4 +171,6 @@ RUN_TESTS(T(network_file_systems_are_refused_and_local_ones_are_not),
           T(missing_directories_are_made_for_the_owner_only),
           T(a_name_without_a_directory_is_in_the_current_one),
           T(what_is_not_a_regular_file_of_its_own_is_refused),
+          T(a_file_with_a_second_name_is_refused_until_it_has_one),
+          T(what_is_no_file_beside_a_store_is_refused_by_name_and_not_opened),
           T(a_file_in_the_way_of_a_directory_is_an_error))

@@ -135,6 +135,45 @@ TEST(what_can_not_be_backed_up_says_why_and_leaves_nothing)
     source_end(&s);
 }
 
+/* Also by another name of the directory, and whether something bears the name or not. */
+TEST(a_name_that_the_store_keeps_for_itself_is_refused)
+{
+    static const char *const tails[] = {"-journal", "-wal", "-shm", ".lock", ".sock"};
+    struct source s;
+    char link[96], path[224];
+    struct stat st;
+    uint64_t bytes = 0;
+
+    source_make(&s, 1);
+    sqlite_ops.close(s.backend); /* its log and index go */
+    (void)snprintf(link, sizeof(link), "%s/link", s.place.dir);
+    assert_int_equal(symlink(".", link), 0);
+    for (size_t i = 0; i < ARRAY_LEN(tails); i++) {
+        (void)snprintf(path, sizeof(path), "%s%s", s.place.path, tails[i]);
+        (void)unlink(path);
+        assert_refused(&s, path, ERR_INVALID, "kept for the store's own files");
+        assert_int_not_equal(lstat(path, &st), 0);
+        (void)snprintf(path, sizeof(path), "%s/./%s%s", link, strrchr(s.place.path, '/') + 1,
+                       tails[i]);
+        assert_refused(&s, path, ERR_INVALID, "kept for the store's own files");
+        assert_int_not_equal(lstat(path, &st), 0);
+    }
+    (void)snprintf(path, sizeof(path), "%s-other", s.place.path);
+    assert_true(back_up(&s, path, &bytes, NULL));
+    assert_int_equal(unlink(path), 0);
+    (void)snprintf(path, sizeof(path), "%s/sub", s.place.dir); /* elsewhere the name is free */
+    assert_int_equal(mkdir(path, 0700), 0);
+    (void)snprintf(path, sizeof(path), "%s/sub/%s-wal", s.place.dir,
+                   strrchr(s.place.path, '/') + 1);
+    assert_true(back_up(&s, path, &bytes, NULL));
+    assert_int_equal(unlink(path), 0);
+    (void)snprintf(path, sizeof(path), "%s/sub", s.place.dir);
+    assert_int_equal(rmdir(path), 0);
+    assert_int_equal(unlink(link), 0);
+    s.backend = sqlite_backend(&s.place);
+    source_end(&s);
+}
+
 struct asked {
     int times;
     int stop_at;
@@ -197,5 +236,6 @@ TEST(storing_goes_on_while_a_backup_is_made_and_is_not_in_it)
 RUN_TESTS(T(a_backup_is_the_same_store_private_and_under_its_own_name_only),
           T(a_backup_holds_what_was_committed_and_nothing_that_was_deleted),
           T(what_can_not_be_backed_up_says_why_and_leaves_nothing),
+          T(a_name_that_the_store_keeps_for_itself_is_refused),
           T(a_backup_that_is_told_to_stop_leaves_nothing),
           T(storing_goes_on_while_a_backup_is_made_and_is_not_in_it))

@@ -125,6 +125,26 @@ TEST(a_key_is_remembered_for_a_day_with_what_it_stood_for)
     }
 }
 
+/* Its own stamp is the wall clock's, which may be wrong. */
+TEST(a_key_is_as_old_as_the_store_says)
+{
+    struct place p;
+    struct store_backend *b;
+    struct test_job t;
+
+    place_make(&p);
+    b = sqlite_backend(&p);
+    for (unsigned i = 0; i < 3; i++) {
+        test_job_init(&t, i);
+        t.job.now_ms = t.job.sub.received_ms + (i < 2 ? 0 : 24 * (uint64_t)HOUR_MS);
+        t.job.sub.received_ms += i * 90000 * (uint64_t)HOUR_MS; /* ten years */
+        test_job_key(&t, "key", 1);
+        assert_int_equal(add_alone(b, &t), i == 1 ? STORE_REPLAYED : STORE_STORED);
+    }
+    sqlite_ops.close(b);
+    place_remove(&p);
+}
+
 TEST(a_key_works_within_a_batch_too)
 {
     struct place p;
@@ -347,7 +367,7 @@ TEST(a_checkpoint_that_a_reader_holds_up_is_a_failure)
         SQLITE_OK);
     assert_int_equal(add_alone(b, &job), STORE_STORED);
     assert_false(sqlite_ops.checkpoint(b, &err));
-    assert_int_equal(err.kind, ERR_UNAVAILABLE);
+    assert_int_equal(err.kind, ERR_CONFLICT);
     assert_int_equal(sqlite3_close(reader), SQLITE_OK);
     assert_true(sqlite_ops.checkpoint(b, NULL));
     sqlite_ops.close(b);
@@ -357,6 +377,7 @@ TEST(a_checkpoint_that_a_reader_holds_up_is_a_failure)
 RUN_TESTS(T(whoever_hears_of_a_submission_can_read_it),
           T(a_rolled_back_batch_leaves_nothing),
           T(a_key_is_remembered_for_a_day_with_what_it_stood_for),
+          T(a_key_is_as_old_as_the_store_says),
           T(a_key_works_within_a_batch_too),
           T(a_key_is_remembered_over_a_restart),
           T(old_keys_are_forgotten_however_many_there_are),

@@ -201,6 +201,47 @@ TEST(a_store_that_fails_to_start_leaves_nothing_open)
     }
 }
 
+TEST(a_start_waits_for_others_who_use_the_database_as_long_as_it_is_told_to)
+{
+    struct bench b;
+    struct err err = ERR_INIT;
+
+    bench_make(&b);
+    b.backend.users = 3;
+    assert_false(store_new(&b.options, &b.store, &err));
+    assert_int_equal(err.kind, ERR_CONFLICT);
+    assert_int_equal(b.backend.calls[CHECKPOINT], 1);
+    assert_int_equal(b.backend.closes, 1);
+    b.options.wait_ms = UINT64_C(1000) * PATIENCE_SECONDS;
+    assert_true(store_new(&b.options, &b.store, NULL)); /* two more tries, then nobody does */
+    assert_int_equal(b.backend.calls[CHECKPOINT], 4);
+    assert_true(store_close(b.store));
+    bench_end(&b);
+    bench_make(&b);
+    b.backend.fail[CHECKPOINT] = true; /* nothing to wait for */
+    b.options.wait_ms = UINT64_C(1000) * PATIENCE_SECONDS;
+    assert_false(store_new(&b.options, &b.store, NULL));
+    assert_int_equal(b.backend.calls[CHECKPOINT], 1);
+    bench_end(&b);
+}
+
+TEST(a_store_says_at_the_end_that_its_database_is_not_what_it_was)
+{
+    struct bench b;
+
+    for (int gone = 0; gone < 2; gone++) {
+        bench_make(&b);
+        b.options.probe_ms = 0;
+        assert_true(store_new(&b.options, &b.store, NULL));
+        b.backend.fail[PROBE] = gone != 0;
+        b.backend.fail[CHECKPOINT] = true; /* which the next start makes up for */
+        assert_true(store_close(b.store) == (gone == 0));
+        assert_true(store_close(b.store) == (gone == 0));
+        b.backend.fail[PROBE] = false;
+        bench_end(&b);
+    }
+}
+
 TEST(no_store_is_fine_to_free)
 {
     struct store *none = NULL;
@@ -311,6 +352,8 @@ RUN_TESTS(T(jobs_that_come_during_a_commit_are_the_next_batch),
           T(a_busy_writer_probes_and_tidies_between_batches),
           T(closing_finishes_what_waits_and_refuses_the_rest),
           T(a_store_that_fails_to_start_leaves_nothing_open),
+          T(a_start_waits_for_others_who_use_the_database_as_long_as_it_is_told_to),
+          T(a_store_says_at_the_end_that_its_database_is_not_what_it_was),
           T(no_store_is_fine_to_free),
           T(a_new_store_is_healthy_and_counts_from_zero),
           T(batches_and_commits_are_observed),

@@ -103,6 +103,58 @@ TEST(a_new_retention_holds_from_the_next_upkeep)
     bench_end(&b);
 }
 
+/*
+ * What the log says of a store that was used `before_ms` ago, until its first upkeep and one
+ * submission.
+ */
+static void start_after(struct bench *b, uint64_t before_ms, char *text, size_t size)
+{
+    struct test_job job;
+    int ends[2];
+    ssize_t n;
+
+    assert_int_equal(pipe(ends), 0);
+    bench_make(b);
+    assert_true(log_new(ends[1], LOG_INFO, &b->options.log, NULL));
+    b->options.tidy_ms = 3600 * 1000;
+    b->backend.used_ms = clock_wall_ms() - before_ms;
+    assert_true(store_new(&b->options, &b->store, NULL));
+    WAIT_UNTIL(b->backend.calls[TIDY] == 1);
+    test_job_init(&job, 1);
+    assert_int_equal(submit_and_wait(b->store, &job), STORE_STORED);
+    bench_end(b);
+    log_free(b->options.log, PATIENCE_SECONDS * 1000);
+    (void)close(ends[1]);
+    n = read(ends[0], text, size - 1);
+    assert_true(n >= 0);
+    text[n] = '\0';
+    (void)close(ends[0]);
+}
+
+TEST(after_a_long_pause_ages_are_judged_as_before_it_and_that_is_said_once)
+{
+    enum { ROUNDING_MS = 2 }; /* two clocks, each cut to milliseconds */
+    static const char said[] = "\"event\":\"clock_disbelieved\",\"ahead_seconds\":";
+    static const uint64_t hours[] = {0, 1000};
+
+    for (size_t i = 0; i < ARRAY_LEN(hours); i++) {
+        uint64_t ago = hours[i] * 3600000, now = clock_wall_ms();
+        struct bench b;
+        char text[4096];
+
+        start_after(&b, ago, text, sizeof(text));
+        assert_in_range(b.backend.now_ms, now - ago - ROUNDING_MS,
+                        clock_wall_ms() - ago + ROUNDING_MS);
+        assert_in_range(b.backend.added_at_ms, b.backend.now_ms - ROUNDING_MS,
+                        clock_wall_ms() - ago + ROUNDING_MS);
+        if (ago == 0)
+            assert_string_equal(text, "");
+        else
+            assert_ptr_equal(strchr(text, '\n'), text + strlen(text) - 1);
+        assert_true((strstr(text, said) != NULL) == (ago > 0));
+    }
+}
+
 TEST(what_expired_is_logged_once_a_round)
 {
     struct bench b;
@@ -182,6 +234,7 @@ RUN_TESTS(T(a_deletion_shares_a_batch_with_submissions_and_comes_back_with_its_o
           T(upkeep_runs_at_the_start_and_step_by_step_until_all_is_done),
           T(submissions_are_stored_between_the_steps_of_the_upkeep),
           T(a_new_retention_holds_from_the_next_upkeep),
+          T(after_a_long_pause_ages_are_judged_as_before_it_and_that_is_said_once),
           T(what_expired_is_logged_once_a_round),
           T(one_job_without_a_store_is_committed_and_the_backend_closed),
           T(one_job_that_fails_says_why))
