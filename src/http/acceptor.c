@@ -24,7 +24,9 @@ struct acceptor {
     bool started;
     int bell;
     _Atomic size_t open;
+    size_t cap;
     _Atomic bool waiting; /* at the cap: the next close must ring */
+    _Atomic bool crowded; /* at the cap, and somebody waits */
     _Atomic bool stop, stopped;
 };
 
@@ -35,9 +37,9 @@ static void ring(const struct acceptor *a)
     (void)!write(a->bell, &one, sizeof(one)); /* a full counter is rung already */
 }
 
-static bool exhausted(int e)
+unsigned accept_error_kind(int e)
 {
-    return e == EMFILE || e == ENFILE || e == ENOBUFS || e == ENOMEM;
+    return e == EMFILE || e == ENFILE || e == ENOBUFS || e == ENOMEM ? 0 : 1;
 }
 
 enum accepted { ACCEPT_MORE, ACCEPT_NONE, ACCEPT_EXHAUSTED };
@@ -59,7 +61,7 @@ static enum accepted accept_one(struct acceptor *a)
         return ACCEPT_NONE;
     if (errno == EINTR || errno == ECONNABORTED)
         return ACCEPT_MORE;
-    metric_add(o->shard, o->metrics->accept_errors[exhausted(errno) ? 0 : 1], 1);
+    metric_add(o->shard, o->metrics->accept_errors[accept_error_kind(errno)], 1);
     return ACCEPT_EXHAUSTED; /* whatever it was: the queue stays readable, so do not spin */
 }
 
@@ -67,7 +69,7 @@ static enum accepted accept_some(struct acceptor *a, size_t batch)
 {
     enum accepted got = ACCEPT_MORE;
 
-    while (batch-- > 0 && got == ACCEPT_MORE && atomic_load(&a->open) < a->opt.max_connections)
+    while (batch-- > 0 && got == ACCEPT_MORE && atomic_load(&a->open) < a->cap)
         got = accept_one(a);
     return got;
 }
@@ -77,10 +79,10 @@ static enum accepted accept_some(struct acceptor *a, size_t batch)
  */
 static bool at_cap(struct acceptor *a)
 {
-    if (atomic_load(&a->open) < a->opt.max_connections)
+    if (atomic_load(&a->open) < a->cap)
         return false;
     atomic_store(&a->waiting, true);
-    if (atomic_load(&a->open) >= a->opt.max_connections)
+    if (atomic_load(&a->open) >= a->cap)
         return true;
     atomic_store(&a->waiting, false);
     return false;
@@ -108,7 +110,8 @@ static bool turn_away(int fd)
 
 /*
  * Takes what waits, then the handshakes under way. Without the filter new ones never end, so what
- * waits must do: the time between the last accept and the close is all that can be lost.
+ * waits must do: the time between the last accept and the close is all that can be lost. The cap
+ * is none any more: who waits beyond it may have sent a request, and LISTEN_BACKLOG bounds them.
  */
 static void close_listener(struct acceptor *a)
 {
@@ -116,9 +119,9 @@ static void close_listener(struct acceptor *a)
     uint64_t end_ns = clock_mono_ns() + ACCEPT_LINGER_MS * NS_PER_MS;
     bool more = !a->opt.shared, alone = more && turn_away(a->opt.listen_fd);
 
+    a->cap = SIZE_MAX;
     while (more) {
-        more = accept_some(a, LISTEN_BACKLOG) ==
-               ACCEPT_NONE; /* else at the cap, or without descriptors */
+        more = accept_some(a, LISTEN_BACKLOG) == ACCEPT_NONE; /* else without descriptors */
         more = more && alone && clock_mono_ns() < end_ns && poll(&wait, 1, ACCEPT_LINGER_MS) > 0;
     }
     (void)close(a->opt.listen_fd);
@@ -140,11 +143,16 @@ static void *acceptor_main(void *arg)
         if (full && !capped)
             metric_add(a->opt.shard, a->opt.metrics->accept_pauses, 1);
         capped = full;
-        (void)poll(fds, full || pause ? 1 : 2, pause ? ACCEPT_PAUSE_MS : -1);
+        /* Who waits at the cap wakes it once: from then on only a close does. */
+        fds[1].revents = 0;
+        (void)poll(fds, (full && atomic_load(&a->crowded)) || pause ? 1 : 2,
+                   pause ? ACCEPT_PAUSE_MS : -1);
+        atomic_store(&a->crowded, full && (fds[1].revents & POLLIN) != 0);
         if ((fds[0].revents & POLLIN) != 0)
             (void)!read(a->bell, &rings, sizeof(rings));
         pause = !full && accept_some(a, ACCEPT_BATCH) == ACCEPT_EXHAUSTED;
     }
+    atomic_store(&a->crowded, false);
     close_listener(a);
     atomic_store(&a->stopped, true);
     return NULL;
@@ -162,6 +170,7 @@ bool acceptor_new(const struct acceptor_options *opt, struct acceptor **ret, str
     }
     a = must_calloc(1, sizeof(*a));
     a->opt = *opt;
+    a->cap = opt->max_connections;
     a->bell = bell;
     *ret = a;
     return true;
@@ -188,6 +197,11 @@ void acceptor_stop(struct acceptor *a)
 {
     atomic_store(&a->stop, true);
     ring(a);
+}
+
+bool acceptor_crowded(const struct acceptor *a)
+{
+    return atomic_load(&a->crowded);
 }
 
 bool acceptor_stopped(const struct acceptor *a)

@@ -25,6 +25,9 @@ struct acceptor_options {
     void *arg;
 };
 
+/* Which of http_metrics.accept_errors counts a failed accept, by its errno. */
+unsigned accept_error_kind(int e);
+
 struct acceptor;
 /* On failure `listen_fd` is closed, too. */
 MUST_CHECK bool acceptor_new(const struct acceptor_options *opt,
@@ -37,8 +40,10 @@ MUST_CHECK bool acceptor_new(const struct acceptor_options *opt,
 MUST_CHECK bool acceptor_start(struct acceptor *a, struct err *err);
 /* A connection that was handed over has closed; any thread. */
 void acceptor_closed(struct acceptor *a);
-/* Takes what waits unless shared, closes the listener, ends the thread; returns at once. */
+/* Takes what waits unless shared, beyond the cap, too; closes the listener, ends the thread; returns at once. */
 void acceptor_stop(struct acceptor *a);
+/* At the cap, and somebody waits; any thread. */
+bool acceptor_crowded(const struct acceptor *a);
 bool acceptor_stopped(const struct acceptor *a);
 size_t acceptor_open(const struct acceptor *a); /* connections handed over and not closed */
 void acceptor_join(struct acceptor *a); /* stops; on return nothing is handed over any more */

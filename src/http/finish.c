@@ -25,8 +25,9 @@ static void count_refused(struct request *rq)
     const struct route *route =
         e != NULL && rq->head.method < HTTP_METHODS ? e->by_method[rq->head.method] : NULL;
 
-    metric_add(rq->loop->shard, s->metrics->rejected[rq->refusal], 1);
-    if (route == NULL || !route_open(route, rq, s->ctx))
+    if (s->conns != NULL)
+        metric_add(rq->loop->shard, s->conns->rejected[rq->refusal], 1);
+    if (s->metrics == NULL || route == NULL || !route_open(route, rq, s->ctx))
         return;
     count_slos(rq, route, &(struct slo_event){.status = rq->status, .refused = true});
     if (rq->refusal == REFUSED_BODY_TOO_LARGE && route->too_large != NULL)
@@ -85,7 +86,7 @@ void finish(struct request *rq, bool sent, uint64_t bytes_out)
         rq->pending->rq = NULL; /* its job comes back to nobody */
     if (rq->on_finish != NULL)
         rq->on_finish(rq->on_finish_arg, sent);
-    if (counts && rq->refusal != REFUSED_NOT)
+    if (METRICS_WRITTEN && rq->refusal != REFUSED_NOT)
         count_refused(rq);
     else if (counts && rq->endpoint != NULL)
         count_served(rq, status, duration, bytes_out);

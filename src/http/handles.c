@@ -37,6 +37,11 @@ struct http_metrics *http_metrics_new(struct registry *registry)
     m->accept_pauses = series_plain(registry, METRIC_ACCEPT_PAUSES);
     m->accept_errors[0] = get1(registry, METRIC_ACCEPT_ERRORS, "exhausted");
     m->accept_errors[1] = get1(registry, METRIC_ACCEPT_ERRORS, "other");
+    m->timed_out[CONN_TIMEOUT_IDLE] = get1(registry, METRIC_CONNECTIONS_TIMED_OUT, "idle");
+    m->timed_out[CONN_TIMEOUT_REQUEST] = get1(registry, METRIC_CONNECTIONS_TIMED_OUT, "request");
+    m->timed_out[CONN_TIMEOUT_WRITE] = get1(registry, METRIC_CONNECTIONS_TIMED_OUT, "write");
+    m->shed[CONN_SHED_IDLE] = get1(registry, METRIC_CONNECTIONS_SHED, "idle");
+    m->shed[CONN_SHED_MEMORY] = get1(registry, METRIC_CONNECTIONS_SHED, "memory");
     m->loop_lag = series_plain(registry, METRIC_EVENT_LOOP_LAG);
     return m;
 }
@@ -156,7 +161,8 @@ void service_init(struct service *s,
 {
     size_t endpoints;
 
-    *s = (struct service){.router = router_new(routes, n), .ctx = ctx, .metrics = metrics};
+    *s = (struct service){
+        .router = router_new(routes, n), .ctx = ctx, .metrics = metrics, .conns = metrics};
     endpoints = router_endpoints(s->router);
     for (size_t i = 0; i + 1 < endpoints; i++)
         access_log_prepare(router_endpoint(s->router, i));

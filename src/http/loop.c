@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "http/bridge.h"
+#include "http/ended.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -35,12 +36,10 @@ void loop_configure(h2o_globalconf_t *conf, size_t body_max, uint64_t request_ti
 struct conn *conn_new(int fd, const struct sockaddr *peer)
 {
     struct conn *c = must_calloc(1, sizeof(*c));
-    unsigned timeout = CONN_WRITE_TIMEOUT_MS;
     int on = 1;
 
-    /* Best effort: a Unix socket has neither. */
+    /* Best effort: a Unix socket has none. */
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout, sizeof(timeout));
     c->msg.kind = LOOP_CONN;
     c->tag = CONN_TAG;
     c->fd = fd;
@@ -53,14 +52,21 @@ struct conn *conn_new(int fd, const struct sockaddr *peer)
  * Bytes that no request of ours accounts for are libh2o's canned 400 to a head it could not parse:
  * it runs no handler, filter or logger, but the socket counts what it writes.
  */
-static void count_unparsed(const struct conn *c)
+static bool is_unparsed(const struct conn *c)
 {
-    const struct loop *l = &c->loop->base;
     size_t extra = c->sock->bytes_written - c->written;
 
-    if (c->rq == NULL && extra > 0 && extra != sizeof(CONTINUE_LINE) - 1 &&
-        l->service->metrics != NULL)
-        metric_add(l->shard, l->service->metrics->rejected[REFUSED_UNPARSED], 1);
+    return c->rq == NULL && extra > 0 && extra != sizeof(CONTINUE_LINE) - 1;
+}
+
+static void count_end(const struct conn *c)
+{
+    const struct loop *l = &c->loop->base;
+
+    if (!is_unparsed(c))
+        ended_count(c);
+    else if (l->service->conns != NULL)
+        metric_add(l->shard, l->service->conns->rejected[REFUSED_UNPARSED], 1);
 }
 
 static void on_close(void *data)
@@ -69,7 +75,7 @@ static void on_close(void *data)
     struct evloop *l = c->loop;
 
     MUST(c->tag == CONN_TAG);
-    count_unparsed(c);
+    count_end(c);
     h2o_linklist_unlink(&c->link);
     l->n_conns--;
     if (l->on_conn_close != NULL)
@@ -84,6 +90,9 @@ void evloop_adopt(struct evloop *l, struct conn *c)
     c->sock->on_close.cb = on_close;
     c->sock->on_close.data = c;
     c->waiting_ns = l->now_ns;
+    ended_begin(c);
+    (void)setsockopt(c->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &l->write_timeout_ms,
+                     sizeof(l->write_timeout_ms)); /* best effort, too */
     h2o_linklist_insert(&l->conns, &c->link);
     l->n_conns++;
     h2o_accept(&l->accept_ctx, c->sock);
@@ -204,7 +213,8 @@ static void set_timeouts_aside(struct evloop *l)
 
 void evloop_init(struct evloop *l, h2o_globalconf_t *conf, const struct loop *base)
 {
-    *l = (struct evloop){.tag = EVLOOP_TAG, .base = *base};
+    *l = (struct evloop){
+        .tag = EVLOOP_TAG, .base = *base, .write_timeout_ms = CONN_WRITE_TIMEOUT_MS};
     id_source_init(&l->base.ids);
     h2o_linklist_init_anchor(&l->conns);
     h2o_context_init(&l->ctx, h2o_evloop_create(), conf);

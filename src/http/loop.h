@@ -20,14 +20,15 @@
 #include <h2o.h>
 
 enum {
-    CONN_WRITE_TIMEOUT_MS = 20000, /* TCP_USER_TIMEOUT: libh2o has no write timeout */
-    DRAIN_GRACE_MS = 2000,         /* how long idle connections may run into "Connection: close" */
-    EVLOOP_CLOSE_TURNS = 200,      /* of at most 10 ms */
-    TICK_PERIOD_MS = 500,          /* lag, sweep */
-    TICK_DRAIN_MS = 100,           /* the same while it drains */
-    TICK_LATE_MS = 1000,           /* a tick this late sweeps nothing: the process was stopped */
-    SWEEP_SLACK_MS = 2000,         /* libh2o's own timer comes first */
-    SUSPEND_MAX_MS = 10000,        /* a suspended request gets its late answer then */
+    /* TCP_USER_TIMEOUT: libh2o has no write timeout; connections_timed_out_total */
+    CONN_WRITE_TIMEOUT_MS = 20000,
+    DRAIN_GRACE_MS = 2000,    /* how long idle connections may run into "Connection: close" */
+    EVLOOP_CLOSE_TURNS = 200, /* of at most 10 ms */
+    TICK_PERIOD_MS = 500,     /* lag, sweep */
+    TICK_DRAIN_MS = 100,      /* the same while it drains, or holds a quarter of input_max */
+    TICK_LATE_MS = 1000,      /* a tick this late sweeps nothing: the process was stopped */
+    SWEEP_SLACK_MS = 2000,    /* libh2o's own timer comes first */
+    SUSPEND_MAX_MS = 10000,   /* a suspended request gets its late answer then */
 };
 _Static_assert(DELAY_MAX_MS < (int)SUSPEND_MAX_MS, "a delay is over before its request is late");
 
@@ -61,7 +62,8 @@ struct conn {
     struct live_slot *slot; /* what rq->live points into, held until rq is finished */
     size_t written;         /* bytes written when the last request was finished */
     uint64_t waiting_ns;    /* monotonic: since when it waits for a request */
-    bool cut;               /* its head does not end: counted and shut down */
+    uint64_t stalled_ns; /* monotonic: since when what was sent goes unacknowledged; 0: not long */
+    bool cut;            /* by a tick: counted and shut down */
     struct ip peer;
     uint8_t peer_text_len;
     char peer_text[IP_TEXT_MAX];
@@ -93,12 +95,16 @@ struct evloop {
     size_t n_conns;
     size_t n_suspended; /* requests waiting for pending_resume, or for their time */
     struct delays delays;
-    uint64_t now_ns;   /* monotonic: when this turn began */
-    uint64_t tick_ns;  /* when the next tick is due */
-    uint64_t drain_ns; /* when idle connections may be closed */
+    uint64_t now_ns;           /* monotonic: when this turn began */
+    uint64_t tick_ns;          /* when the next tick is due */
+    uint64_t drain_ns;         /* when idle connections may be closed */
+    unsigned write_timeout_ms; /* of connections adopted from now on */
+    size_t input_max;          /* bytes of requests that it may hold; 0: no bound */
     bool draining, quit;
     void (*on_conn_close)(void *arg); /* NULL, or the owner's count */
     void *on_conn_close_arg;
+    bool (*crowded)(const void *arg); /* NULL, or whether somebody waits for one to close */
+    const void *crowded_arg;
     struct live_slot *slot; /* the live configuration in force */
 };
 

@@ -3,6 +3,7 @@
 #include "http/ops.h"
 
 #include "base/clock.h"
+#include "http/acceptor.h"
 #include "http/bind_later.h"
 #include "http/listen.h"
 #include "http/loop.h"
@@ -75,6 +76,17 @@ static bool accept_one(struct ops *o)
     return true;
 }
 
+/* Out of descriptors: do not spin. */
+static void pause_listener(struct ops *o, int e)
+{
+    const struct http_metrics *m = o->opt.service->conns;
+
+    if (m != NULL)
+        metric_add(o->loop.base.shard, m->accept_errors[accept_error_kind(e)], 1);
+    h2o_socket_read_stop(o->listener);
+    o->paused_until_ns = o->loop.now_ns + ACCEPT_PAUSE_MS * NS_PER_MS;
+}
+
 static void on_accept(h2o_socket_t *listener, const char *err)
 {
     struct ops *o = listener->data;
@@ -85,10 +97,8 @@ static void on_accept(h2o_socket_t *listener, const char *err)
     errno = 0;
     while (batch > 0 && accept_one(o))
         batch--;
-    if (batch > 0 && errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
-        h2o_socket_read_stop(listener); /* out of descriptors: do not spin */
-        o->paused_until_ns = o->loop.now_ns + ACCEPT_PAUSE_MS * NS_PER_MS;
-    }
+    if (batch > 0 && errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+        pause_listener(o, errno);
 }
 
 static void start_listener(struct ops *o, int fd)

@@ -38,6 +38,13 @@ static void conn_closed(void *arg)
     acceptor_closed(w->server->acceptor);
 }
 
+static bool crowded(const void *arg)
+{
+    const struct worker *w = arg;
+
+    return acceptor_crowded(w->server->acceptor);
+}
+
 static void wait_for(const _Atomic bool *flag)
 {
     while (!atomic_load(flag))
@@ -53,6 +60,9 @@ static void *worker_main(void *arg)
     evloop_init(l, &w->server->conf, &w->base);
     l->on_conn_close = conn_closed;
     l->on_conn_close_arg = w;
+    l->crowded = crowded;
+    l->crowded_arg = w;
+    l->input_max = INPUT_TOTAL_MAX / w->server->opt.workers;
     live->acquire(live->owner);
     evloop_set_live(l, live->live, live->owner, live->release);
     atomic_store(&w->turned_ns, clock_mono_ns());

@@ -3,8 +3,9 @@
  * The public port: one acceptor thread and N worker threads, each with an event loop of its own.
  *
  * The acceptor hands each connection to the worker that has the fewest. At the connection cap it
- * stops accepting (new ones wait in the kernel's queue) until one closes; without descriptors or
- * memory it pauses for 100 ms instead of spinning.
+ * stops accepting (new ones wait in the kernel's queue) until one closes, and while one waits the
+ * workers close those that have been idle longest; without descriptors or memory it pauses for
+ * 100 ms instead of spinning.
  */
 #ifndef SIDELIGHT_HTTP_SERVER_H
 #define SIDELIGHT_HTTP_SERVER_H
@@ -16,6 +17,8 @@ enum {
     ACCEPT_PAUSE_MS = 100, /* after EMFILE, ENFILE, ENOBUFS, ENOMEM */
     ACCEPT_LINGER_MS = 50, /* how long handshakes under way may take when the port closes */
     SERVER_WORKERS_MAX = 64,
+    /* Bytes of requests that are not answered yet, of all connections; each worker has its share. */
+    INPUT_TOTAL_MAX = 128 << 20,
 };
 
 /*

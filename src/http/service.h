@@ -15,6 +15,21 @@
 
 enum slo_outcome { SLO_GOOD, SLO_BAD, SLO_EXCLUDED, SLO_OUTCOMES };
 
+/* Why time ended a connection. */
+enum conn_timeout {
+    CONN_TIMEOUT_IDLE,    /* nothing of a request came */
+    CONN_TIMEOUT_REQUEST, /* not all of one came */
+    CONN_TIMEOUT_WRITE,   /* an answer was not acknowledged */
+    CONN_TIMEOUTS,
+};
+
+/* Why a connection had to make room. */
+enum conn_shed {
+    CONN_SHED_IDLE,   /* for those who wait beyond the cap */
+    CONN_SHED_MEMORY, /* for what others send */
+    CONN_SHEDS,
+};
+
 /* Handles of everything the request path counts; resolved once, shared by all loops. */
 struct http_metrics {
     struct registry *registry;
@@ -24,6 +39,8 @@ struct http_metrics {
     struct metric slo[SLOS][SLO_OUTCOMES];
     struct metric accepted, accept_pauses;
     struct metric accept_errors[2]; /* out of descriptors or memory; anything else */
+    struct metric timed_out[CONN_TIMEOUTS];
+    struct metric shed[CONN_SHEDS];
     struct metric loop_lag;
 };
 
@@ -43,9 +60,14 @@ struct service {
     struct router *router;
     void *ctx;                    /* handed to handlers */
     struct http_metrics *metrics; /* NULL: requests are not counted (the metrics port) */
-    struct recent *recent;        /* NULL: recent errors are not kept; a ring for each loop */
-    bool internal;      /* the metrics port: Host rule of guard_host_internal, log level debug */
-    struct slice alias; /* the name in listen.metrics */
+    /*
+     * What never gets to a route, on both ports: refusals, failed accepts, timeouts. NULL: not
+     * counted.
+     */
+    const struct http_metrics *conns;
+    struct recent *recent; /* NULL: recent errors are not kept; a ring for each loop */
+    bool internal;         /* the metrics port: Host rule of guard_host_internal, log level debug */
+    struct slice alias;    /* the name in listen.metrics */
 };
 
 /* What one event loop's thread owns. */

@@ -7,6 +7,8 @@
 
 #define START "GET / HTTP/1.1\r\nHost: localhost\r\nX-Correlation-ID: limit\r\n"
 
+#define TIMED_OUT(reason) "connections_timed_out_total{reason=\"" reason "\"}"
+
 /* `n` times 'a'. */
 static const char *many(struct fixture *f, size_t n)
 {
@@ -215,6 +217,7 @@ TEST(a_slow_request_is_cut_off_by_the_timeout)
 {
     struct fixture *f = *state;
     struct server *s = server_start(f, SETS("http.request_timeout=1s"));
+    uint64_t began_ns = clock_mono_ns();
     struct wire *idle = wire_to(s), *head = wire_to(s), *body = wire_to(s);
 
     wire_send(head, "GET / HTTP/1.1\r\nHo");
@@ -222,6 +225,11 @@ TEST(a_slow_request_is_cut_off_by_the_timeout)
     assert_wire_ends(idle);
     assert_wire_ends(head);
     assert_wire_ends(body);
+    /* libh2o at its time, or the sweep 2.5 s later */
+    assert_true(clock_mono_ns() - began_ns <= 3500 * NS_PER_MS);
+    assert_metric(s, TIMED_OUT("idle"), 1);
+    assert_metric(s, TIMED_OUT("request"), 2);
+    assert_metric(s, TIMED_OUT("write"), 0);
     assert_metric(s, SUBMISSIONS, 0);
     assert_true(metric_sum(s, "http_requests_total") <= 0);
     assert_status(get(s, "/health"), 200);

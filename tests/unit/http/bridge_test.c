@@ -22,6 +22,39 @@ static struct buf exchange(struct running *r, struct slice raw)
     return b;
 }
 
+/* The same with a server of its own. */
+static struct buf answer_to(struct slice raw)
+{
+    struct running r;
+    struct buf b;
+
+    running_start(&r, 1);
+    b = exchange(&r, raw);
+    running_stop(&r);
+    return b;
+}
+
+/* A server, and a connection to it that stays. */
+struct talk {
+    struct running r;
+    int fd;
+    struct buf b; /* what came */
+};
+
+static void talk_start(struct talk *t)
+{
+    running_start(&t->r, 1);
+    t->fd = dial(&t->r.address);
+    t->b = (struct buf)BUF_INIT;
+}
+
+static void talk_end(struct talk *t)
+{
+    (void)close(t->fd);
+    buf_release(&t->b);
+    running_stop(&t->r);
+}
+
 static void expect_part(const struct buf *b, const char *part)
 {
     if (!buf_has(b, part))
@@ -32,11 +65,8 @@ static void expect_part(const struct buf *b, const char *part)
 
 TEST(an_answer_has_its_head_and_nothing_it_should_not)
 {
-    struct running r;
-    struct buf b;
+    struct buf b = answer_to(SLICE_LIT("GET /hello HTTP/1.1\r\n" CLOSE));
 
-    running_start(&r, 1);
-    b = exchange(&r, SLICE_LIT("GET /hello HTTP/1.1\r\n" CLOSE));
     expect_part(&b, "HTTP/1.1 200 OK\r\n");
     expect_part(&b, "\r\nContent-Length: 5\r\n");
     expect_part(&b, "\r\ncontent-type: text/plain\r\n");
@@ -46,7 +76,6 @@ TEST(an_answer_has_its_head_and_nothing_it_should_not)
     assert_false(buf_has(&b, "erver:"));
     assert_false(buf_has(&b, "ransfer-Encoding"));
     buf_release(&b);
-    running_stop(&r);
 }
 
 /* The date is libh2o's, and as long as any. */
@@ -57,16 +86,12 @@ TEST(an_answer_is_this_byte_for_byte)
                                "content-type: text/plain\r\nx-correlation-id: abc-1\r\n"
                                "x-content-type-options: nosniff\r\n\r\nhello";
     enum { DATE_LEN = 29 };
-    struct running r;
-    struct buf b;
+    struct buf b = answer_to(SLICE_LIT("GET /hello HTTP/1.1\r\n" CLOSE));
 
-    running_start(&r, 1);
-    b = exchange(&r, SLICE_LIT("GET /hello HTTP/1.1\r\n" CLOSE));
     assert_int_equal(b.len, sizeof(start) - 1 + DATE_LEN + sizeof(rest) - 1);
     assert_memory_equal(b.data, start, sizeof(start) - 1);
     assert_memory_equal(b.data + sizeof(start) - 1 + DATE_LEN, rest, sizeof(rest) - 1);
     buf_release(&b);
-    running_stop(&r);
 }
 
 static size_t count_parts(const struct buf *b, const char *part)
@@ -80,84 +105,66 @@ static size_t count_parts(const struct buf *b, const char *part)
 
 TEST(an_answer_may_have_all_the_fields_there_is_room_for)
 {
-    struct running r;
-    struct buf b;
+    struct buf b = answer_to(SLICE_LIT("GET /fields HTTP/1.1\r\n" CLOSE));
 
-    running_start(&r, 1);
-    b = exchange(&r, SLICE_LIT("GET /fields HTTP/1.1\r\n" CLOSE));
     expect_part(&b, "\r\nContent-Length: 6\r\nx-correlation-id: abc-1\r\n");
     expect_part(&b, "\r\nvary: Accept\r\n");
     assert_int_equal(count_parts(&b, "\r\nx-more: 1\r\n"), ANSWER_HEADERS_MAX - 1);
     expect_part(&b, "\r\n\r\nfields");
     buf_release(&b);
-    running_stop(&r);
 }
 
 /* libh2o's doing: old ones cache nothing that varies. */
 TEST(old_internet_explorers_do_not_see_vary)
 {
-    struct running r;
-    struct buf b;
+    struct buf b =
+        answer_to(SLICE_LIT("GET /fields HTTP/1.1\r\n"
+                            "User-Agent: Mozilla/4.0 (compatible; MSIE 8.0; x)\r\n" CLOSE));
 
-    running_start(&r, 1);
-    b = exchange(&r, SLICE_LIT("GET /fields HTTP/1.1\r\n"
-                               "User-Agent: Mozilla/4.0 (compatible; MSIE 8.0; x)\r\n" CLOSE));
     expect_part(&b, "\r\ncache-control: private\r\n");
     assert_false(buf_has(&b, "vary"));
     buf_release(&b);
-    running_stop(&r);
 }
 
 /* Without a length, an older client would wait for the end of the connection. */
 TEST(an_older_client_that_asks_for_it_keeps_its_connection)
 {
-    struct running r;
-    struct buf b = BUF_INIT;
-    int fd;
+    struct talk t;
 
-    running_start(&r, 1);
-    fd = dial(&r.address);
+    talk_start(&t);
     for (size_t i = 1; i <= 3; i++) {
-        send_all(fd, SLICE_LIT("GET /hello HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\n\r\n"));
-        assert_true(read_until(fd, &b, "\r\n\r\nhello", i));
+        send_all(t.fd,
+                 SLICE_LIT("GET /hello HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\n\r\n"));
+        assert_true(read_until(t.fd, &t.b, "\r\n\r\nhello", i));
     }
-    assert_int_equal(count_parts(&b, "\r\nConnection: keep-alive\r\nContent-Length: 5\r\n"), 3);
-    (void)close(fd);
-    buf_release(&b);
-    running_stop(&r);
+    assert_int_equal(count_parts(&t.b, "\r\nConnection: keep-alive\r\nContent-Length: 5\r\n"), 3);
+    talk_end(&t);
 }
 
 TEST(head_gets_the_length_and_no_body)
 {
-    struct running r;
-    struct buf b;
+    struct buf b =
+        answer_to(SLICE_LIT("HEAD /hello HTTP/1.1\r\nHost: a\r\n\r\nHEAD /no HTTP/1.1\r\nHost: "
+                            "a\r\n\r\nHEAD /hello HTTP/1.1\r\n" CLOSE));
 
-    running_start(&r, 1);
-    b = exchange(&r, SLICE_LIT("HEAD /hello HTTP/1.1\r\nHost: a\r\n\r\nHEAD /no HTTP/1.1\r\nHost: "
-                               "a\r\n\r\nHEAD /hello HTTP/1.1\r\n" CLOSE));
     expect_part(&b, "\r\nContent-Length: 5\r\n");
     expect_part(&b, "HTTP/1.1 404 Not Found\r\n");
     assert_false(buf_has(&b, "hello"));
     assert_false(buf_has(&b, "{"));
     assert_memory_equal(b.data + b.len - 4, "\r\n\r\n", 4);
     buf_release(&b);
-    running_stop(&r);
 }
 
 TEST(no_content_has_no_length)
 {
-    struct running r;
-    struct buf b;
+    struct buf b = answer_to(SLICE_LIT("OPTIONS /hello HTTP/1.1\r\n" CLOSE));
 
-    running_start(&r, 1);
-    b = exchange(&r, SLICE_LIT("OPTIONS /hello HTTP/1.1\r\n" CLOSE));
     expect_part(&b, "HTTP/1.1 204 No Content\r\n");
     expect_part(&b, "\r\nallow: GET, HEAD, OPTIONS\r\n");
     expect_part(&b, "\r\nx-correlation-id: abc-1\r\n");
     assert_false(buf_has(&b, "ontent-Length"));
     assert_false(buf_has(&b, "ransfer-Encoding"));
     buf_release(&b);
-    running_stop(&r);
 }
 
 TEST(a_body_arrives_whole)
@@ -233,18 +240,14 @@ TEST(every_refusal_has_our_shape_and_closes)
 
 TEST(nothing_is_answered_behind_a_refusal)
 {
-    struct running r;
-    struct buf b;
+    struct buf b = answer_to(SLICE_LIT("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n"
+                                       "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /hello "
+                                       "HTTP/1.1\r\nHost: a\r\n\r\n"));
 
-    running_start(&r, 1);
-    b = exchange(&r, SLICE_LIT("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n"
-                               "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /hello "
-                               "HTTP/1.1\r\nHost: a\r\n\r\n"));
     expect_part(&b, "HTTP/1.1 400 Bad Request\r\n");
     assert_false(buf_has(&b, "hello"));
     assert_null(memmem(b.data + 1, b.len - 1, "HTTP/1.1", 8));
     buf_release(&b);
-    running_stop(&r);
 }
 
 TEST(what_the_library_cannot_read_is_counted)
@@ -300,41 +303,35 @@ TEST(an_ordinary_end_is_not_taken_for_an_unreadable_head)
 
 TEST(a_body_may_be_announced)
 {
-    struct running r;
-    struct buf b = BUF_INIT;
-    int fd;
+    struct talk t;
 
-    running_start(&r, 1);
-    fd = dial(&r.address);
-    send_all(fd, SLICE_LIT(
-                     "POST /echo HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 5\r\n" CLOSE));
-    assert_true(read_until(fd, &b, "HTTP/1.1 100 Continue\r\n\r\n", 1));
-    send_all(fd, SLICE_LIT("12345"));
-    read_to_end(fd, &b);
-    expect_part(&b, "HTTP/1.1 200 OK\r\n");
-    expect_part(&b, "\r\n\r\n12345");
-    (void)close(fd);
-    buf_release(&b);
-    running_stop(&r);
+    talk_start(&t);
+    send_all(
+        t.fd,
+        SLICE_LIT("POST /echo HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 5\r\n" CLOSE));
+    assert_true(read_until(t.fd, &t.b, "HTTP/1.1 100 Continue\r\n\r\n", 1));
+    send_all(t.fd, SLICE_LIT("12345"));
+    read_to_end(t.fd, &t.b);
+    expect_part(&t.b, "HTTP/1.1 200 OK\r\n");
+    expect_part(&t.b, "\r\n\r\n12345");
+    talk_end(&t);
 }
 
 TEST(a_connection_carries_many_requests_in_order)
 {
     enum { N = 500 };
-    struct running r;
-    struct buf raw = BUF_INIT, b = BUF_INIT;
+    struct buf raw = BUF_INIT;
+    struct talk t;
     const char *at;
-    int fd;
 
-    running_start(&r, 1);
     for (int i = 0; i < N; i++)
         buf_addf(&raw, "GET /%s HTTP/1.1\r\nHost: a\r\nX-Correlation-ID: id-%d-\r\n\r\n",
                  i % 3 == 2 ? "no" : "hello", i);
-    fd = dial(&r.address);
-    send_all(fd, (struct slice){raw.data, raw.len});
-    assert_true(read_until(fd, &b, "HTTP/1.1 ", N));
-    assert_true(read_until(fd, &b, "x-correlation-id: ", N));
-    at = buf_cstr(&b);
+    talk_start(&t);
+    send_all(t.fd, (struct slice){raw.data, raw.len});
+    assert_true(read_until(t.fd, &t.b, "HTTP/1.1 ", N));
+    assert_true(read_until(t.fd, &t.b, "x-correlation-id: ", N));
+    at = buf_cstr(&t.b);
     for (int i = 0; i < N; i++) {
         char want[64];
 
@@ -344,13 +341,11 @@ TEST(a_connection_carries_many_requests_in_order)
         assert_memory_equal(at, want, strlen(want));
         at++;
     }
-    WAIT_SAMPLE(&r, "http_requests_total{method=\"GET\",endpoint=\"/hello\",status=\"200\"} 334");
-    WAIT_SAMPLE(&r,
+    WAIT_SAMPLE(&t.r, "http_requests_total{method=\"GET\",endpoint=\"/hello\",status=\"200\"} 334");
+    WAIT_SAMPLE(&t.r,
                 "http_requests_total{method=\"GET\",endpoint=\"unmatched\",status=\"404\"} 166");
-    (void)close(fd);
-    buf_release(&b);
     buf_release(&raw);
-    running_stop(&r);
+    talk_end(&t);
 }
 
 /* ---- answers that come later ---- */

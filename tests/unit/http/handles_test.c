@@ -42,6 +42,11 @@ TEST(every_refusal_and_every_slo_outcome_stands_at_0)
     expect_sample(&f, "connections_accept_pauses_total 0");
     expect_sample(&f, "connections_accept_errors_total{reason=\"exhausted\"} 0");
     expect_sample(&f, "connections_accept_errors_total{reason=\"other\"} 0");
+    expect_sample(&f, "connections_timed_out_total{reason=\"idle\"} 0");
+    expect_sample(&f, "connections_timed_out_total{reason=\"request\"} 0");
+    expect_sample(&f, "connections_timed_out_total{reason=\"write\"} 0");
+    expect_sample(&f, "connections_shed_total{reason=\"idle\"} 0");
+    expect_sample(&f, "connections_shed_total{reason=\"memory\"} 0");
     expect_sample(&f, "event_loop_lag_seconds_count 0");
     buf_release(&line);
     fake_release(&f);
