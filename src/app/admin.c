@@ -42,25 +42,42 @@ static bool delete_alone(const struct errand *e, UNUSED struct buf *ret, struct 
            err_set(err, ERR_NOT_FOUND, "there is no submission %s", e->operand);
 }
 
-/* The signals are blocked, so that nothing half made is left. */
+/* Those that end a command and leave it time to tidy up: SIGHUP comes when an ssh is cut. */
+static const int endings[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+
+/* They are blocked, so that nothing half made is left. */
 static bool was_interrupted(UNUSED void *ctx)
 {
     sigset_t pending;
 
-    return sigpending(&pending) == 0 &&
-           (sigismember(&pending, SIGINT) == 1 || sigismember(&pending, SIGTERM) == 1);
+    if (sigpending(&pending) != 0)
+        return false;
+    for (size_t i = 0; i < ARRAY_LEN(endings); i++)
+        if (sigismember(&pending, endings[i]) == 1)
+            return true;
+    return false;
+}
+
+/* But not what nohup or a shell's `&` has us ignore: blocked, it would count as pending. */
+static void block_endings(void)
+{
+    struct sigaction is;
+    sigset_t set;
+
+    (void)sigemptyset(&set);
+    for (size_t i = 0; i < ARRAY_LEN(endings); i++)
+        if (sigaction(endings[i], NULL, &is) == 0 && is.sa_handler != SIG_IGN)
+            (void)sigaddset(&set, endings[i]);
+    (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 
 static bool backup_alone(const struct errand *e, struct buf *ret, struct err *err)
 {
     struct sqlite_options sqlite = {.path = e->store};
     uint64_t bytes = 0;
-    sigset_t set;
 
-    (void)sigemptyset(&set);
-    (void)sigaddset(&set, SIGINT);
-    (void)sigaddset(&set, SIGTERM);
-    (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
+    block_endings();
+    (void)signal(SIGXFSZ, SIG_IGN); /* what passes `ulimit -f` fails with EFBIG, and is told */
     if (!sqlite_ops.backup(&sqlite, e->operand, was_interrupted, NULL, &bytes, err))
         return false;
     buf_add_u64(ret, bytes);
@@ -89,6 +106,8 @@ static bool run_errand(const struct errand *e, struct buf *ret, struct err *err)
     bool ok;
 
     /* First, since taking the lock would make the directory. */
+    if (!store_log_has_file(e->store, err))
+        return false;
     if (stat(e->store, &st) != 0)
         return err_set_errno(err, errno, "there is no store at '%s'", e->store);
     do {
@@ -139,15 +158,42 @@ static bool absolute_path(const char *file, struct buf *ret, struct err *err)
     return true;
 }
 
+/*
+ * A server can have directories of its own, where it wrote a file that nobody else sees and that
+ * may end with it. `before`: something bore the name here before it was asked.
+ */
+static bool check_copy(const char *file, bool before, const char *bytes, struct err *err)
+{
+    struct buf size = BUF_INIT;
+    struct stat st;
+    bool seen = !before && lstat(file, &st) == 0 && S_ISREG(st.st_mode);
+
+    if (seen) {
+        buf_add_u64(&size, (uint64_t)st.st_size);
+        seen = strcmp(buf_cstr(&size), bytes) == 0;
+    }
+    buf_release(&size);
+    return seen ||
+           err_set(err, ERR_IO,
+                   "the server wrote %.20s bytes, but not where this command sees them: it may "
+                   "have directories of its own (a private /tmp, a container); choose a path under "
+                   "the store's directory, not '%s'",
+                   bytes, file);
+}
+
 static bool back_up(const struct config *c, const char *file, struct err *err)
 {
     struct errand e = {"backup", 0, c->store_path, NULL, backup_alone};
     struct buf path = BUF_INIT, bytes = BUF_INIT;
+    struct stat st;
     bool ok = absolute_path(file, &path, err);
 
     if (ok) {
+        bool before;
+
         e.operand = buf_cstr(&path);
-        ok = run_errand(&e, &bytes, err);
+        before = lstat(e.operand, &st) == 0;
+        ok = run_errand(&e, &bytes, err) && check_copy(e.operand, before, buf_cstr(&bytes), err);
     }
     if (ok && printf("backed up %s bytes to %s\n", buf_cstr(&bytes), e.operand) < 0)
         ok = err_set_errno(err, errno, "cannot write");

@@ -74,6 +74,7 @@ static void prepare_signals(void)
     (void)sigaction(SIGINT, &at_once, NULL);
     (void)sigaction(SIGALRM, &at_once, NULL);
     (void)signal(SIGPIPE, SIG_IGN); /* libh2o writes with writev(2) */
+    (void)signal(SIGXFSZ, SIG_IGN); /* what passes `ulimit -f` fails with EFBIG, and is told */
 }
 
 /* Those that end us: blocked while a loop reads them, so in every thread. */
@@ -158,7 +159,8 @@ static bool start_store(struct app *app, struct err *err)
                                 .metrics = app->registry,
                                 .shard = registry_shard(app->registry, app->workers + SHARD_STORE),
                                 .log = app->log,
-                                .retention_ns = app->settings->config.contact_retention};
+                                .retention_ns = app->settings->config.contact_retention,
+                                .wait_ms = app->started->config.store_lock_wait / NS_PER_MS};
 
     app->sqlite.path = app->started->config.store_path;
     app->sqlite.lock = app->lock;
@@ -273,6 +275,7 @@ static bool start_ops(struct app *app, struct err *err)
     if (!host_port_parse(slice_str(app->started->config.listen_metrics), &opt.listen, err))
         return false;
     service_init(&app->internal, ops_routes, n_ops_routes, &app->api, NULL);
+    app->internal.conns = app->http;
     app->internal.internal = true;
     if (!opt.listen.numeric)
         app->internal.alias = opt.listen.host;
@@ -337,10 +340,12 @@ static void close_inherited(struct app *app)
 
 /*
  * In reverse, but the store is closed while the loops that its jobs return to still run, and freed after them:
- * after a drain that was cut, a worker may still be answering.
+ * after a drain that was cut, a worker may still be answering. False when the store was not what it was.
  */
-static void stop(struct app *app)
+static bool stop(struct app *app)
 {
+    bool ok;
+
     app->stopping = true;
     bound_stop(app);
     mask_endings(SIG_UNBLOCK);
@@ -348,7 +353,7 @@ static void stop(struct app *app)
         ops_close(app->ops, OPS_CLOSE_MS);
     store_control_free(app->control);
     api_flush(&app->api);
-    store_close(app->store);
+    ok = store_close(app->store);
     server_free(app->server);
     ops_free(app->ops);
     store_free(app->store);
@@ -369,6 +374,7 @@ static void stop(struct app *app)
     registry_free(app->registry);
     settings_unref(app->settings);
     settings_unref(app->started);
+    return ok;
 }
 
 /* Says at once who has it; whoever starts a server by hand would else see nothing for a while. */
@@ -411,18 +417,18 @@ int app_serve(const struct cli *cli)
     (void)umask(077);
     if (!raise_descriptor_limit(&err) || !take_lock(&app, &err)) {
         (void)app_fail(status, &err);
-        stop(&app);
+        (void)stop(&app);
         return status;
     }
     mask_endings(SIG_BLOCK);
     if (start_base(&app, &err) && start_store(&app, &err) && start_ports(&app, &err)) {
-        notifier_tell(&app.notifier, "READY=1\nSTATUS=serving");
+        notifier_ready(&app.notifier);
+        notifier_tell(&app.notifier, "STATUS=serving");
         ops_run(app.ops);
         LOG_EVENT(app.log, LOG_INFO, "stopped", LOG_STR("reason", "drained"));
         status = 0;
     } else {
         (void)app_fail(status, &err);
     }
-    stop(&app);
-    return status;
+    return stop(&app) ? status : 1;
 }

@@ -5,6 +5,8 @@
 #include "base/buf.h"
 #include "base/clock.h"
 
+#include <sys/stat.h>
+
 static void report_restart(struct app *app)
 {
     char keys[256];
@@ -16,6 +18,22 @@ static void report_restart(struct app *app)
         LOG_EVENT(app->log, LOG_WARN, "restart_required", LOG_STR("keys", keys));
 }
 
+/*
+ * A file that somebody is writing anew is empty for a moment; all keys at their defaults would open
+ * what it had closed.
+ */
+static bool emptied(const struct app *app, struct err *err)
+{
+    const char *path = app->cli->config_path;
+    struct stat st;
+
+    if (path == NULL || stat(path, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size > 0)
+        return false;
+    (void)err_set(err, ERR_INVALID, "'%s' is empty; write a comment into it if that is meant",
+                  path);
+    return true;
+}
+
 /* What systemd waits for when it is asked to reload (sd_notify(3)); a reload takes no time to speak of. */
 static void reload(struct app *app)
 {
@@ -24,7 +42,7 @@ static void reload(struct app *app)
     struct err err = ERR_INIT;
     struct config c;
 
-    if (!config_load_cli(app->cli, &c, &err)) {
+    if (emptied(app, &err) || !config_load_cli(app->cli, &c, &err)) {
         gauges_reload_failed(app->gauges);
         LOG_EVENT(app->log, LOG_ERROR, "reload_failed", LOG_STR("error", err.text),
                   LOG_STR("effect", "the old configuration stays"));
@@ -52,5 +70,5 @@ void app_reload(struct app *app)
     *fmt_u64(text + strlen(text), clock_mono_ns() / 1000) = '\0';
     notifier_tell(&app->notifier, text);
     reload(app);
-    notifier_tell(&app->notifier, "READY=1");
+    notifier_ready(&app->notifier);
 }

@@ -10,6 +10,7 @@
 #include <limits.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { FIRST_FD = 3, SOCKETS_MAX = 2 };
@@ -81,6 +82,15 @@ static bool take_named(int fd, struct slice name, struct inherited *in, struct e
                    (int)(name.n < 64 ? name.n : 64), name.p);
 }
 
+/* Two descriptors may be one socket, which would show the metrics to the public now and then. */
+static bool one_socket(const struct inherited *in)
+{
+    struct stat a, b;
+
+    return in->public >= 0 && in->metrics >= 0 && fstat(in->public, &a) == 0 &&
+           fstat(in->metrics, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
 bool inherited_sockets(const struct manager_env *env, struct inherited *ret, struct err *err)
 {
     struct inherited found = INHERITED_NONE;
@@ -98,6 +108,13 @@ bool inherited_sockets(const struct manager_env *env, struct inherited *ret, str
     for (int fd = FIRST_FD; fd < FIRST_FD + (int)n; fd++)
         if (!take_named(fd, names.p != NULL ? slice_cut(&names, ':') : SLICE_NONE, &found, err))
             return false;
+    if (env->listen_fdnames != NULL && names.p != NULL)
+        return err_set(err, ERR_INVALID,
+                       "LISTEN_FDNAMES has more names than LISTEN_FDS has sockets (%llu)",
+                       (unsigned long long)n);
+    if (one_socket(&found))
+        return err_set(err, ERR_INVALID,
+                       "public and metrics of LISTEN_FDS are the same socket; give each its own");
     *ret = found;
     return true;
 }
@@ -130,15 +147,26 @@ void notifier_init(struct notifier *n, const struct manager_env *env)
         n->period_ns = usec * 1000 / 2;
 }
 
+static bool told(const struct notifier *n, const char *state)
+{
+    return n->fd < 0 || sendto(n->fd, state, strlen(state), MSG_NOSIGNAL,
+                               (const struct sockaddr *)(const void *)&n->to, n->to_len) >= 0;
+}
+
 void notifier_tell(const struct notifier *n, const char *state)
 {
-    if (n->fd >= 0)
-        (void)sendto(n->fd, state, strlen(state), MSG_NOSIGNAL,
-                     (const struct sockaddr *)(const void *)&n->to, n->to_len);
+    (void)told(n, state);
+}
+
+void notifier_ready(struct notifier *n)
+{
+    n->ready_due = !told(n, "READY=1");
 }
 
 void notifier_tick(struct notifier *n, bool alive, uint64_t now_ns)
 {
+    if (n->ready_due)
+        notifier_ready(n);
     if (n->period_ns == 0 || !alive || (n->fed_ns != 0 && now_ns - n->fed_ns < n->period_ns))
         return;
     n->fed_ns = now_ns;

@@ -36,8 +36,9 @@ struct inherited {
  * Takes the sockets that are meant for this process, from descriptor 3 on. They are told apart by
  * their names (FileDescriptorName=), `public` and `metrics`; without names the first is `public`
  * and the second `metrics`. Each becomes non-blocking and close-on-exec. Fails when a name is
- * another or comes twice, when there are more than two, or when one is no listening TCP socket:
- * a unit that is wrong should not serve on a port nobody asked for.
+ * another or comes twice, when there are more than two, or more names than sockets, when one is no
+ * listening TCP socket, or when both are the same: a unit that is wrong should not serve on a port
+ * nobody asked for.
  */
 MUST_CHECK bool inherited_sockets(const struct manager_env *env,
                                   struct inherited *ret,
@@ -49,11 +50,14 @@ struct notifier {
     socklen_t to_len;
     uint64_t period_ns; /* of the watchdog's meals: half of what it allows; 0: no watchdog */
     uint64_t fed_ns;
+    bool ready_due; /* READY=1 did not fit yet */
 };
 /* An address that is none is as good as none: a service that cannot be watched still serves. */
 void notifier_init(struct notifier *n, const struct manager_env *env);
-/* Sends "READY=1" and the like; lines are apart by '\n'. Never blocks; a full socket loses it. */
+/* Sends "STOPPING=1" and the like; lines are apart by '\n'. Never blocks; a full socket loses it. */
 void notifier_tell(const struct notifier *n, const char *state);
+/* Sends READY=1. A manager that does not hear it ends us, so a full socket gets it on a later tick. */
+void notifier_ready(struct notifier *n);
 /*
  * Call at least twice a second. Feeds the watchdog when it is time, but only while `alive`: what
  * hangs is not fed, and the manager ends and restarts it.

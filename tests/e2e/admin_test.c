@@ -9,7 +9,10 @@
 #include "tests/e2e/lib/page.h"
 #include "tests/e2e/lib/wire.h"
 
+#include <fcntl.h>
+#include <signal.h>
 #include <sqlite3.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -295,6 +298,136 @@ TEST(a_backup_takes_a_new_name_in_a_directory_that_is_there)
     }
 }
 
+TEST(a_name_that_the_store_keeps_for_itself_is_no_backup)
+{
+    static const char *const tails[] = {"-journal", "-wal", "-shm", ".lock", ".sock"};
+    struct fixture *f = *state;
+    struct server *s = server_start(f, NULL);
+
+    (void)post(s, "first");
+    for (int running = 1; running >= 0; running--) {
+        for (size_t i = 0; i < ARRAY_LEN(tails); i++) {
+            const char *file = textf(f, "%s%s", s->store, tails[i]);
+            bool there = is_there(file);
+
+            assert_refused(back_up(s, file), 1, there ? "exists" : "kept for the store's own");
+            if (!there)
+                assert_false(is_there(file));
+        }
+        if (running)
+            server_stop(s);
+    }
+    assert_int_equal(json_size(f, exported(s), ""), 1);
+}
+
+/* In a mount namespace of its own, where `hidden` is not ours; false: there can be none. */
+static bool start_apart(struct fixture *f, const char *hidden, struct server **ret)
+{
+    const char *was = textf(f, "%s", program()), *script = in_dir(f, "apart.sh");
+
+    if (geteuid() != 0 ||
+        run(f, ARGS("unshare", "-m", "mount", "-t", "tmpfs", "none", hidden), NULL)->status != 0)
+        return false;
+    write_file(script, textf(f,
+                             "#!/bin/sh\nexec unshare -m sh -c 'mount -t tmpfs none %s && "
+                             "exec \"$0\" \"$@\"' %s \"$@\"\n",
+                             hidden, was));
+    assert_int_equal(chmod(script, 0700), 0);
+    /* NOLINTBEGIN(concurrency-mt-unsafe): one thread */
+    assert_int_equal(setenv("SIDELIGHT", script, 1), 0);
+    *ret = server_start(f, NULL);
+    assert_int_equal(setenv("SIDELIGHT", was, 1), 0);
+    /* NOLINTEND(concurrency-mt-unsafe) */
+    return true;
+}
+
+TEST(a_backup_that_only_the_server_sees_is_a_failure)
+{
+    struct fixture *f = *state;
+    const char *hidden = in_dir(f, "tmp"), *copy = in_dir(f, "tmp/copy.db");
+    struct server *s = NULL;
+
+    assert_int_equal(mkdir(hidden, 0700), 0);
+    if (!start_apart(f, hidden, &s)) {
+        print_message("skipped: no mount namespace can be made here\n");
+        skip();
+    }
+    (void)post(s, "first");
+    assert_refused(back_up(s, copy), 1, "directories of its own (a private /tmp");
+    assert_false(is_there(copy));
+    assert_json(f, log_event_wait(s, "store_backed_up"), "file", copy);
+    write_file(in_dir(f, "tmp/mine.db"), "somebody's");
+    assert_refused(back_up(s, in_dir(f, "tmp/mine.db")), 1, "directories of its own");
+    assert_string_equal(read_file(f, in_dir(f, "tmp/mine.db")), "somebody's");
+    assert_int_equal(back_up(s, in_dir(f, "copy.db"))->status, 0);
+    assert_true(is_there(in_dir(f, "copy.db")));
+}
+
+/* Some 60 MB, which take a while to be copied. */
+static void fill_store(struct server *s)
+{
+    static const char sql[] =
+        "CREATE TABLE ballast AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n "
+        "WHERE i < 60000) SELECT i, zeroblob(1000) AS filling FROM n";
+    sqlite3 *db = NULL;
+
+    assert_int_equal(sqlite3_open(s->store, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+/*
+ * Sends `signo` to a backup that is under way, started by `sh` with `before`; the exit status.
+ */
+static int interrupt(struct server *s, const char *copy, const char *before, int signo)
+{
+    struct fixture *f = s->f;
+    const char *partial = textf(f, "%s.partial", copy), *out = in_dir(f, "interrupted.out");
+    const char *line = textf(f, "%s exec %s store backup %s --set store.path=%s", before, program(),
+                             copy, s->store);
+    int fd = open(out, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600), status = -1;
+    pid_t pid;
+
+    assert_true(fd >= 0);
+    pid = process_start(&(struct process_options){
+        .argv = ARGS("sh", "-c", line), .in = PROCESS_INHERITED, .out = fd, .err = fd});
+    (void)close(fd);
+    EVENTUALLY(is_there(partial) || is_there(copy));
+    (void)kill(pid, signo);
+    if (!process_wait(pid, DEADLINE_MS, &status)) {
+        (void)kill(pid, SIGKILL);
+        (void)process_wait(pid, DEADLINE_MS, &status);
+        fail_msg("the backup did not end");
+    }
+    assert_false(is_there(partial));
+    assert_false(is_there(textf(f, "%s-journal", partial)));
+    return status;
+}
+
+TEST(an_interrupted_backup_leaves_nothing)
+{
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+    struct fixture *f = *state;
+    struct server *s = server_start(f, NULL);
+    const char *copy = in_dir(f, "copy.db");
+
+    server_stop(s);
+    fill_store(s);
+    for (size_t i = 0; i < ARRAY_LEN(signals); i++) {
+        /* It may have been quicker than the signal. */
+        EVENTUALLY((unlink(copy), interrupt(s, copy, "", signals[i])) != 0);
+        assert_false(is_there(copy));
+        assert_contains(read_file(f, in_dir(f, "interrupted.out")), "told to stop");
+    }
+    /* As nohup has it. */
+    assert_int_equal(interrupt(s, copy, "trap '' HUP;", SIGHUP), 0);
+    assert_true(is_there(copy));
+    assert_int_equal(unlink(copy), 0);
+    /* Larger than a file may be. */
+    assert_int_equal(interrupt(s, copy, "ulimit -f 8192;", 0), 1);
+    assert_false(is_there(copy));
+}
+
 TEST(a_relative_name_is_of_the_callers_directory)
 {
     struct fixture *f = *state;
@@ -393,6 +526,9 @@ RUN_TESTS(T(a_message_is_deleted_while_the_server_runs),
           T(a_backup_is_made_without_a_server_too),
           T(a_backup_made_while_messages_come_in_is_whole_and_loses_none),
           T(a_backup_takes_a_new_name_in_a_directory_that_is_there),
+          T(a_name_that_the_store_keeps_for_itself_is_no_backup),
+          T(a_backup_that_only_the_server_sees_is_a_failure),
+          T(an_interrupted_backup_leaves_nothing),
           T(a_relative_name_is_of_the_callers_directory),
           T(where_there_is_no_store_nothing_is_made),
           T(the_socket_is_private_and_goes_with_the_server),

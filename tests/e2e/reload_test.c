@@ -75,8 +75,9 @@ TEST(hosts_redirects_and_limits_are_live_too)
 
 TEST(a_broken_file_leaves_the_old_settings)
 {
+    /* An empty one is what an editor leaves for a moment. */
     static const char *const broken[] = {"contact:\n  rate: often\n", "contact: [\n",
-                                         "nothing: 1\n", "slo: {latency_threshold: 1h}\n"};
+                                         "nothing: 1\n", "slo: {latency_threshold: 1h}\n", ""};
     struct fixture *f = *state;
     struct subject x = start(f, "contact:\n  redirect: /old\n  rate: off\n");
     double loaded = metric(x.s, "config_last_reload_success_timestamp_seconds");

@@ -250,6 +250,19 @@ static void assert_no_file(const struct outcome *o)
     assert_int_equal(count_of(o->err, "\n"), 1);
 }
 
+TEST(a_limit_of_the_size_of_files_is_said_instead_of_a_signal)
+{
+    struct fixture *f = *state;
+    const char *start = textf(f,
+                              "ulimit -f 8; exec '%s' --set listen.public=127.0.0.1:0 --set "
+                              "listen.metrics=127.0.0.1:0 --set store.path='%s'",
+                              program(), in_dir(f, "small.db"));
+    const struct outcome *o = run(f, ARGS("sh", "-c", start), NULL);
+
+    assert_int_equal(o->status, 1);
+    assert_contains(o->err, "File too large");
+}
+
 TEST(a_config_that_is_a_pipe_is_refused_and_not_waited_for)
 {
     struct fixture *f = *state;
@@ -290,5 +303,6 @@ RUN_TESTS(T(sighups_while_it_ends_do_no_harm),
           T(sigterm_while_it_waits_for_the_store_ends_it_at_once),
           T(too_few_descriptors_are_said_instead_of_an_abort),
           T(the_fewest_descriptors_allowed_are_enough),
+          T(a_limit_of_the_size_of_files_is_said_instead_of_a_signal),
           T(a_config_that_is_a_pipe_is_refused_and_not_waited_for),
           T(a_config_that_becomes_a_pipe_fails_the_reload_only))

@@ -116,15 +116,17 @@ TEST(what_cannot_be_served_is_refused_and_says_why)
         int family, type;
         const char *fds, *names, *want;
     } cases[] = {
-        {AF_INET, SOCK_STREAM, "1",  "web",           "'web'; allowed: public, metrics"        },
-        {AF_INET, SOCK_STREAM, "1",  "",              "''; allowed"                            },
-        {AF_INET, SOCK_STREAM, "2",  "public:public", "two sockets are named public"           },
-        {AF_INET, SOCK_STREAM, "2",  "public",        "''; allowed"                            },
-        {AF_INET, SOCK_STREAM, "3",  NULL,            "LISTEN_FDS must be a number from 0 to 2"},
-        {AF_INET, SOCK_STREAM, "-1", NULL,            "LISTEN_FDS must be"                     },
-        {AF_INET, SOCK_STREAM, "1x", NULL,            "LISTEN_FDS must be"                     },
-        {AF_INET, SOCK_DGRAM,  "1",  NULL,            "no listening TCP socket"                },
-        {AF_UNIX, SOCK_STREAM, "1",  NULL,            "no listening TCP socket"                },
+        {AF_INET, SOCK_STREAM, "1",  "web",              "'web'; allowed: public, metrics"           },
+        {AF_INET, SOCK_STREAM, "1",  "",                 "''; allowed"                               },
+        {AF_INET, SOCK_STREAM, "2",  "public:public",    "two sockets are named public"              },
+        {AF_INET, SOCK_STREAM, "2",  "public",           "''; allowed"                               },
+        {AF_INET, SOCK_STREAM, "1",  "public:",          "more names than LISTEN_FDS has sockets (1)"},
+        {AF_INET, SOCK_STREAM, "2",  "metrics:public:x", "more names than LISTEN_FDS has"            },
+        {AF_INET, SOCK_STREAM, "3",  NULL,               "LISTEN_FDS must be a number from 0 to 2"   },
+        {AF_INET, SOCK_STREAM, "-1", NULL,               "LISTEN_FDS must be"                        },
+        {AF_INET, SOCK_STREAM, "1x", NULL,               "LISTEN_FDS must be"                        },
+        {AF_INET, SOCK_DGRAM,  "1",  NULL,               "no listening TCP socket"                   },
+        {AF_UNIX, SOCK_STREAM, "1",  NULL,               "no listening TCP socket"                   },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -145,6 +147,22 @@ TEST(what_cannot_be_served_is_refused_and_says_why)
         assert_int_equal(in.metrics, 8);
         put_back(&p);
     }
+}
+
+TEST(one_socket_is_not_taken_for_both_ports)
+{
+    struct inherited in = {7, 8};
+    struct err err = ERR_INIT;
+    struct place p;
+
+    put(&p, 0, listening(AF_INET, SOCK_STREAM));
+    put(&p, 1, dup(FIRST));
+    assert_false(inherited_sockets(&(struct manager_env){.listen_pid = my_pid(), .listen_fds = "2"},
+                                   &in, &err));
+    assert_non_null(strstr(err.text, "the same socket"));
+    assert_int_equal(in.public, 7);
+    assert_int_equal(in.metrics, 8);
+    put_back(&p);
 }
 
 /* ---- notes ---- */
@@ -188,7 +206,9 @@ TEST(nobody_to_tell_is_no_error)
         notifier_init(&n, &env);
         assert_int_equal(n.fd, -1);
         assert_int_equal(n.period_ns, 0);
-        notifier_tell(&n, "READY=1");
+        notifier_tell(&n, "STOPPING=1");
+        notifier_ready(&n);
+        assert_false(n.ready_due);
         notifier_tick(&n, true, 1);
         notifier_release(&n);
     }
@@ -217,6 +237,32 @@ TEST(the_watchdog_is_fed_twice_as_often_as_it_asks_and_only_while_alive)
     (void)close(fd);
 }
 
+TEST(a_manager_that_reads_late_is_told_all_the_same_that_we_serve)
+{
+    enum { MANY = 10000 };
+    char name[64], got[64];
+    int fd = ear(name, sizeof(name)), sent = 0;
+    struct notifier n;
+
+    notifier_init(&n, &(struct manager_env){.notify_socket = name});
+    do
+        notifier_ready(&n);
+    while (!n.ready_due && ++sent < MANY);
+    assert_true(n.ready_due);
+    notifier_tick(&n, true, 1);
+    assert_true(n.ready_due);
+    while (sent > 0 && recv(fd, got, sizeof(got), 0) > 0)
+        sent--;
+    assert_int_equal(sent, 0);
+    notifier_tick(&n, false, 2);
+    assert_false(n.ready_due);
+    assert_heard(fd, "READY=1");
+    notifier_tick(&n, true, 3);
+    assert_heard(fd, NULL);
+    notifier_release(&n);
+    (void)close(fd);
+}
+
 TEST(a_watchdog_for_another_process_or_without_a_number_is_none)
 {
     static const struct manager_env envs[] = {
@@ -238,6 +284,8 @@ TEST(a_watchdog_for_another_process_or_without_a_number_is_none)
 RUN_TESTS(T(without_variables_or_for_somebody_else_nothing_is_taken),
           T(sockets_are_told_apart_by_name_and_else_by_order),
           T(what_cannot_be_served_is_refused_and_says_why),
+          T(one_socket_is_not_taken_for_both_ports),
           T(nobody_to_tell_is_no_error),
+          T(a_manager_that_reads_late_is_told_all_the_same_that_we_serve),
           T(the_watchdog_is_fed_twice_as_often_as_it_asks_and_only_while_alive),
           T(a_watchdog_for_another_process_or_without_a_number_is_none))
