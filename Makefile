@@ -157,7 +157,7 @@ $(B)/faults/%.o: tests/faults/%.c $(B)/flags
 	$(Q)$(COMPILE) -I. -o $@ $<
 $(UNIT): %: %.o $(B)/lib$(APP).a
 	$(Q)$(LD) -o $@ $^ -lcmocka $(LIBS) $(LDLIBS)
-$(E2E): %: %.o $(E2ELIB) $(B)/lib$(APP).a $(B)/$(APP)
+$(E2E): %: %.o $(E2ELIB) $(B)/faults/lib/promise.o $(B)/lib$(APP).a $(B)/$(APP)
 	$(Q)$(LD) -o $@ $(filter-out %/$(APP),$^) -lcmocka -lcurl $(LIBS) $(LDLIBS)
 $(STACK): %: %.o $(STKLIB) $(E2ELIB) $(B)/lib$(APP).a $(B)/$(APP)
 	$(Q)$(LD) -o $@ $(filter-out %/$(APP),$^) -lcmocka -lcurl $(LIBS) $(LDLIBS)
@@ -192,10 +192,10 @@ stack-suite: $(STACK)
 browser-suite: $(BROWSE)
 	$(if $(BROWSE),,$(error no tests in a browser found))$(Q)$(RUN_TESTS) $(BROWSE)
 # Hostile input and faults, each with a short form; the long one is `make faults`.
-faults-suite: $(FAULTS)
-	$(if $(FAULTS),,$(error no tests of faults found))$(Q)$(RUN_TESTS) $(FAULTS)
+faults-suite: $(FAULTS) $(B)/e2e/upgrade_test
+	$(if $(FAULTS),,$(error no tests of faults found))$(Q)$(RUN_TESTS) $^
 # Of these a sanitizer sees the corpora: the rest takes minutes, and is about the disk, the clock and other processes.
-CORPORA   := $(patsubst %,$(B)/faults/%_test,framing json utf8 bodies headers clients sql yaml yaml_files routing origins)
+CORPORA   := $(patsubst %,$(B)/faults/%_test,framing llhttp json utf8 bodies headers clients sql yaml yaml_files routing origins)
 SUITE     := $(if $(filter dev,$(VARIANT)),$(STACK) $(BROWSE) $(FAULTS)) $(if $(filter asan,$(VARIANT)),$(CORPORA)) $(UNIT) $(E2E)
 suite: $(SUITE)
 	$(if $(UNIT),,$(error no unit tests found))$(Q)$(RUN_TESTS) $(SUITE)
@@ -218,10 +218,14 @@ coverage:                     ## line coverage of src/ by every test; fails unde
 	$(SUB) COV=1 suite
 	$(Q)tools/coverage.sh 70 85
 
+# Each part adds what it saw to one file. Hours, most of them fuzzing: FUZZ_TIME=60 takes those away.
+PROMISE    = PROMISES=$(CURDIR)/build/promises FAULTS_LONG=1 TEST_TIMEOUT=$${TEST_TIMEOUT:-7200}
 faults:                       ## every fault and hostile input in its long form; writes docs/reliability.md
 	$(Q)$(SETUP) test
 	$(Q)rm -f build/promises
-	+$(Q)PROMISES=$(CURDIR)/build/promises FAULTS_LONG=1 TEST_TIMEOUT=$${TEST_TIMEOUT:-3600} $(MAKE) --no-print-directory JOBS=1 faults-suite
+	+$(Q)$(PROMISE) $(MAKE) --no-print-directory JOBS=1 faults-suite
+	+$(Q)$(PROMISE) $(MAKE) --no-print-directory SETUP=: crash units-check
+	+$(Q)$(PROMISE) $(MAKE) --no-print-directory SETUP=: FUZZ_TIME=$(or $(FUZZ_TIME),600) fuzz
 	$(Q)tools/reliability.py build/promises docs/reliability.md
 
 soak:                         ## load for SOAK_MINUTES (10): memory, descriptors and threads must not grow

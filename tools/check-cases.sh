@@ -3,7 +3,8 @@
 # Fails unless tests/faults/cases.txt has one line for each of the 118 cases, in order, and each test that it names exists.
 #
 # A line is NUMBER<TAB>WHERE, and WHERE one of
-#   covered by FILE:NAME, FILE:NAME... [; a remark]   NAME is a TEST of a *_test.c, a case of a corpus *.txt, else a word in FILE
+#   covered by FILE:NAME, FILE:NAME... [; a remark]   NAME is a TEST of a *_test.c, a case of a corpus *.txt, a target of
+#                                                     Makefile, a `step make NAME` of .ci/run, else a word in FILE
 #   comes with accounts, comes with back ends
 #   skipped: REASON
 set -u
@@ -41,6 +42,8 @@ exists() {                      # FILE NAME
 	case $1 in
 	*_test.c) grep -qF "TEST($2)" "$1" ;;
 	*.txt) grep -qxF "case: $2" "$1" ;;
+	Makefile) grep -qE "^([a-z-]+ )*$2( [a-z-]+)*:([^=]|\$)" "$1" ;;
+	.ci/run) grep -qE "^step make $2( |\$)" "$1" ;;
 	*) grep -qwF -- "$2" "$1" ;;
 	esac
 }

@@ -22,7 +22,7 @@ TEST='
 	python3-aiosmtpd=py:aiosmtpd  docker-compose=cmd:docker-compose
 	clang=cmd:clang  clang-format=cmd:clang-format  clang-tidy=cmd:clang-tidy  libclang-rt-14-dev=lib:fuzzer
 	strace=cmd:strace  valgrind=cmd:valgrind  systemd=cmd:systemd-analyze  nginx-light=cmd:nginx  haproxy=cmd:haproxy
-	faketime=cmd:faketime  slowhttptest=cmd:slowhttptest'
+	faketime=cmd:faketime  slowhttptest=cmd:slowhttptest  bubblewrap=cmd:bwrap'
 # 370 MB of disk.
 BROWSER='
 	chromium=cmd:chromium  chromium-driver=cmd:chromedriver'

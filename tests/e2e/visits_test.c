@@ -29,11 +29,23 @@ static const char *view(struct server *s, const char *source, const char *browse
     assert_string_equal(view(s, "127.0.0." source, browser), \
                         "page views " views ", visitors today " today "\n")
 
-/* A server at noon, so that no midnight falls into the test. */
-static struct server *start_at_noon(struct fixture *f, const char *const *sets)
+/* For a server that starts at noon, so that no midnight falls into the test. */
+static void set_clock_to_noon(struct fixture *f)
 {
     set_clock(f, DAY_S / 2 - (int)(clock_wall_ns() / NS_PER_SEC % DAY_S));
+}
+
+static struct server *start_at_noon(struct fixture *f, const char *const *sets)
+{
+    set_clock_to_noon(f);
     return server_start_with_clock(f, sets);
+}
+
+/* On a disk that fails or stalls at will. */
+static struct server *start_on_disk_at_noon(struct fixture *f, const char *const *sets)
+{
+    set_clock_to_noon(f);
+    return server_start_on_disk_with_clock(f, sets);
 }
 
 /* The next day, 24 hours after the noon of start_at_noon. */
@@ -146,7 +158,7 @@ TEST(a_kill_loses_only_what_was_not_written_yet)
 TEST(views_are_written_seldom_and_nobody_waits_for_that)
 {
     struct fixture *f = *state;
-    struct server *s = server_start_on_disk(f, NULL);
+    struct server *s = start_on_disk_at_noon(f, NULL);
 
     disk_hold(f, true);
     assert_view(s, "1", "Firefox", "1", "1");
@@ -163,7 +175,7 @@ TEST(views_are_written_seldom_and_nobody_waits_for_that)
 TEST(counting_goes_on_while_the_store_is_down_and_is_caught_up_with)
 {
     struct fixture *f = *state;
-    struct server *s = server_start_on_disk(f, SETS("contact.rate=off"));
+    struct server *s = start_on_disk_at_noon(f, SETS("contact.rate=off"));
 
     assert_view(s, "1", "Firefox", "1", "1");
     EVENTUALLY(stored_views(s) == 1);

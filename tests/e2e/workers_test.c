@@ -84,8 +84,10 @@ TEST(beyond_the_cap_a_connection_waits_for_one_to_close)
     struct server *s = server_start(f, SETS("limits.connections=8", "threads=2"));
     struct wire *w[CAP], *ninth;
 
-    for (int i = 0; i < CAP; i++)
+    for (int i = 0; i < CAP; i++) {
         assert_served(f, w[i] = wire_to(s));
+        wire_send(w[i], "GET /health/liveness HTTP/1.1\r\n"); /* idle ones would make room */
+    }
     assert_metric(s, "connections_limit", CAP);
     assert_metric(s, "connections_accept_pauses_total", 1);
     ninth = wire_to(s); /* the kernel takes it */
@@ -93,12 +95,14 @@ TEST(beyond_the_cap_a_connection_waits_for_one_to_close)
     assert_true(wire_silent(ninth, 50));
     assert_metric(s, "connections_accepted_total", CAP);
     assert_status(get_ops(s, "/health"), 200); /* the metrics port has its own */
-    assert_served(f, w[0]);
+    wire_send(w[0], "Host: localhost\r\n\r\nGET /");
+    assert_status(wire_reply(f, w[0]), 200);
     wire_close(w[3]);
     assert_status(wire_reply(f, ninth), 200);
     assert_metric(s, "connections_accepted_total", CAP + 1);
     assert_metric(s, "connections_accept_pauses_total", 2);
     assert_metric(s, "connections_accept_errors_total{reason=\"exhausted\"}", 0);
+    assert_metric(s, "connections_shed_total{reason=\"idle\"}", 0);
 }
 
 #define EXHAUSTED "connections_accept_errors_total{reason=\"exhausted\"}"

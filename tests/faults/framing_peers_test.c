@@ -8,15 +8,10 @@
  * framing_test.c shows.
  */
 #include "tests/e2e/lib/page.h"
+#include "tests/e2e/lib/port.h"
 #include "tests/faults/lib/framing.h"
+#include "tests/faults/lib/peers.h"
 #include "tests/faults/lib/promise.h"
-
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <signal.h>
-#include <stdlib.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 enum { PEERS = 3, QUIET_MS = 700 }; /* silence that ends a round with a peer */
 
@@ -29,135 +24,6 @@ static unsigned answer_ms(void)
 static unsigned more_ms(void)
 {
     return faults_long() ? 20 : 5;
-}
-
-/* ---- starting them ---- */
-
-/* Where Debian has it, or NULL. */
-static const char *find_program(struct fixture *f, const char *name)
-{
-    static const char *const places[] = {"/usr/sbin", "/usr/bin", "/usr/local/sbin",
-                                         "/usr/local/bin"};
-
-    for (size_t i = 0; i < ARRAY_LEN(places); i++) {
-        const char *path = textf(f, "%s/%s", places[i], name);
-
-        if (access(path, X_OK) == 0)
-            return path;
-    }
-    return NULL;
-}
-
-/* Skips the test without it. */
-static const char *need(struct fixture *f, const char *name)
-{
-    const char *path = find_program(f, name);
-
-    if (path == NULL) {
-        print_message("skipped: there is no %s here\n", name);
-        skip();
-    }
-    return path;
-}
-
-/* A port that was free a moment ago. */
-static unsigned free_port(void)
-{
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof(a);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    assert_true(fd >= 0);
-    assert_int_equal(bind(fd, (struct sockaddr *)&a, len), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &len), 0);
-    (void)close(fd);
-    return ntohs(a.sin_port);
-}
-
-/* `text` with every `mark` replaced. */
-static const char *fill_in(struct fixture *f, const char *text, const char *mark, const char *value)
-{
-    struct buf b = BUF_INIT;
-    const char *at;
-
-    while ((at = strstr(text, mark)) != NULL) {
-        buf_add(&b, text, (size_t)(at - text));
-        buf_add_str(&b, value);
-        text = at + strlen(mark);
-    }
-    buf_add_str(&b, text);
-    text = keep_text(f, b.data, b.len);
-    buf_release(&b);
-    return text;
-}
-
-/* A configuration of tests/faults/framing/, filled in, in the test's directory. */
-static const char *make_config(struct fixture *f,
-                               const char *name,
-                               unsigned port,
-                               unsigned upstream)
-{
-    const char *text = read_file(f, textf(f, "tests/faults/framing/%s", name));
-    const char *path = in_dir(f, name);
-
-    assert_true(text[0] != '\0');
-    text = fill_in(f, text, "@PORT@", textf(f, "%u", port));
-    text = fill_in(f, text, "@UPSTREAM@", textf(f, "%u", upstream));
-    text = fill_in(f, text, "@DIR@", fixture_dir(f));
-    write_file(path, text);
-    return path;
-}
-
-static void stop(void *arg)
-{
-    const pid_t *pid = arg;
-    int status;
-
-    (void)kill(*pid, SIGTERM);
-    if (process_wait(*pid, 2000, &status))
-        return;
-    (void)kill(*pid, SIGKILL); /* Caddy waits for connections that are still open */
-    (void)process_wait(*pid, DEADLINE_MS, &status);
-}
-
-static bool answers(unsigned port)
-{
-    struct wire w;
-    bool up = wire_connect(&w, port);
-
-    wire_close(&w);
-    return up;
-}
-
-static int open_file(const char *path, int flags)
-{
-    int fd = open(path, flags | O_CLOEXEC, 0600);
-
-    assert_true(fd >= 0);
-    return fd;
-}
-
-static void start(struct fixture *f, const char *const *argv, const char *const *env, unsigned port)
-{
-    pid_t *pid = keep(f, sizeof(*pid));
-    int in = open_file("/dev/null", O_RDONLY);
-    int out = open_file(in_dir(f, "peers.log"), O_WRONLY | O_CREAT | O_APPEND);
-
-    *pid = process_start(
-        &(struct process_options){.argv = argv, .env = env, .in = in, .out = out, .err = out});
-    at_end(f, stop, pid);
-    (void)close(in);
-    (void)close(out);
-    EVENTUALLY(answers(port));
-}
-
-static void start_caddy(struct fixture *f,
-                        const char *config,
-                        const char *const *env,
-                        unsigned port)
-{
-    start(f, ARGS(need(f, "caddy"), "run", "--config", config, "--adapter", "caddyfile"),
-          env != NULL ? env : ARGS(textf(f, "HOME=%s", fixture_dir(f))), port);
 }
 
 /* ---- what they make of it ---- */
@@ -229,6 +95,17 @@ static void ask_peer(struct fixture *f, struct peer *p, const struct framing_cor
     framing_ask_all(corpus, p->port, QUIET_MS, p->heard);
     for (size_t i = 0; i < corpus->n; i++)
         p->tally[judge(&p->heard[i])]++;
+}
+
+/*
+ * One that hangs, or takes nothing, refuses nothing: that would be no comparison. Only the few
+ * cases that are half a request have no answer.
+ */
+static void check_peer(const struct peer *p, size_t n)
+{
+    if (p->tally[ACCEPTS] < n / 3 || p->tally[REFUSES] < n / 4 || p->tally[NO_ANSWER] > n / 16)
+        fail_msg("%s is no peer: of %zu it took %u, refused %u, left %u without an answer", p->name,
+                 n, p->tally[ACCEPTS], p->tally[REFUSES], p->tally[NO_ANSWER]);
 }
 
 /* Who refuses more of case i than we do; their number, and their names for the summary. */
@@ -316,26 +193,28 @@ TEST(nothing_that_two_peers_refuse_is_accepted)
     struct fixture *f = *state;
     struct framing_corpus corpus = framing_load(f);
     struct peer peers[PEERS] = {
-        {.name = "nginx",   .port = free_port()},
-        {.name = "haproxy", .port = free_port()},
-        {.name = "caddy",   .port = free_port()},
+        {.name = "nginx",   .port = port_free()},
+        {.name = "haproxy", .port = port_free()},
+        {.name = "caddy",   .port = port_free()},
     };
-    const char *nginx = need(f, "nginx"), *haproxy = need(f, "haproxy");
+    const char *nginx = peer_program(f, "nginx"), *haproxy = peer_program(f, "haproxy");
     struct result r = {.worse = 0};
 
-    start(f,
-          ARGS(nginx, "-p", fixture_dir(f), "-e", in_dir(f, "nginx.log"), "-c",
-               make_config(f, "nginx.conf", peers[0].port, 0)),
-          NULL, peers[0].port);
-    start(f, ARGS(haproxy, "-db", "-q", "-f", make_config(f, "haproxy.cfg", peers[1].port, 0)),
-          NULL, peers[1].port);
-    start_caddy(f, make_config(f, "Caddyfile", peers[2].port, 0), NULL, peers[2].port);
+    peer_start(f,
+               ARGS(nginx, "-p", fixture_dir(f), "-e", in_dir(f, "nginx.log"), "-c",
+                    peer_config(f, "nginx.conf", peers[0].port, 0)),
+               NULL, peers[0].port);
+    peer_start(f, ARGS(haproxy, "-db", "-q", "-f", peer_config(f, "haproxy.cfg", peers[1].port, 0)),
+               NULL, peers[1].port);
+    peer_start_caddy(f, peer_config(f, "Caddyfile", peers[2].port, 0), NULL, peers[2].port);
     check_us(f, &corpus);
     for (size_t p = 0; p < PEERS; p++)
         ask_peer(f, &peers[p], &corpus);
     for (size_t i = 0; i < corpus.n; i++)
         compare(f, peers, &corpus, i, &r);
     print_matrix(corpus.n, peers, &r);
+    for (size_t p = 0; p < PEERS; p++)
+        check_peer(&peers[p], corpus.n);
     assert_int_equal(r.worse, 0);
     promise("A25", "nothing is accepted that two of nginx, HAProxy and Caddy refuse",
             "the corpus against Debian's three, every request as it is",
@@ -432,7 +311,7 @@ static struct path *path_start(struct fixture *f)
     *p = (struct path){
         .f = f,
         .s = server_start(f, SETS("hosts=localhost,127.0.0.1", "contact.rate=off", "threads=2")),
-        .port = free_port()};
+        .port = port_free()};
     return p;
 }
 
@@ -448,8 +327,10 @@ static void check_path(struct path *p, const char *id, const char *front)
                   p->answers, p->passed);
     assert_int_equal(p->faults, 0);
     assert_true(server_lives(p->s));
-    promise(id, "no payload yields two answers, or the next client another's answer, through Caddy",
-            textf(p->f, "the corpus through %s, with another client's request after each", front),
+    promise(id,
+            textf(p->f, "no payload yields two answers, or the next client another's, through %s",
+                  front),
+            "the framing corpus, with another client's request after each",
             "%zu cases, %u answers, %g requests came through, 0 too many", corpus.n, p->answers,
             p->passed);
 }
@@ -459,14 +340,15 @@ TEST(through_the_least_caddy_no_payload_yields_two_answers)
     struct fixture *f = *state;
     struct path *p = path_start(f);
 
-    start_caddy(f, make_config(f, "Caddyfile.front", p->port, p->s->public_port), NULL, p->port);
+    peer_start_caddy(f, peer_config(f, "Caddyfile.front", p->port, p->s->public_port), NULL,
+                     p->port);
     check_path(p, "A24", "a bare reverse_proxy");
 }
 
 /* Debian's Caddy spells three directives in the old way (see the head of the Caddyfile). */
 static const char *spelling(struct fixture *f, const char *name, const char *old, const char *new)
 {
-    const char *version = run(f, ARGS(need(f, "caddy"), "version"), NULL)->out;
+    const char *version = run(f, ARGS(peer_program(f, "caddy"), "version"), NULL)->out;
 
     version += version[0] == 'v';
     return textf(f, "%s=%s", name, strncmp(version, "2.6.", 4) == 0 ? old : new);
@@ -481,16 +363,16 @@ TEST(through_our_caddyfile_no_payload_yields_two_answers)
     /* Nobody logs in here. */
     write_file(users, "ops $2b$04$QKX8Yyk0RTs3ZVAWTcTtfecIZKJsk6liD3eYMVP0sCkJLLhYDvuWq\n");
     write_file(logins, "header_regexp Authorization \"^(?i:basic) +(b3BzO[g-v])\"\n");
-    start_caddy(f, "Caddyfile",
-                ARGS(textf(f, "HOME=%s", fixture_dir(f)), "CADDY_BIND=127.0.0.1",
-                     textf(f, "CADDY_PORT=%u", p->port),
-                     textf(f, "CADDY_METRICS_PORT=%u", free_port()), "SIDELIGHT_HOST=127.0.0.1",
-                     textf(f, "SIDELIGHT_PORT=%u", p->s->public_port),
-                     textf(f, "USERS_FILE=%s", users), textf(f, "LOGINS_FILE=%s", logins),
-                     spelling(f, "BASIC_AUTH_DIRECTIVE", "basicauth", "basic_auth"),
-                     spelling(f, "CADDY_METRICS_GLOBAL", "", "metrics"),
-                     spelling(f, "CADDY_METRICS_NESTED", "metrics", "")),
-                p->port);
+    peer_start_caddy(
+        f, "Caddyfile",
+        ARGS(textf(f, "HOME=%s", fixture_dir(f)), "CADDY_BIND=127.0.0.1",
+             textf(f, "CADDY_PORT=%u", p->port), textf(f, "CADDY_METRICS_PORT=%u", port_free()),
+             "SIDELIGHT_HOST=127.0.0.1", textf(f, "SIDELIGHT_PORT=%u", p->s->public_port),
+             textf(f, "USERS_FILE=%s", users), textf(f, "LOGINS_FILE=%s", logins),
+             spelling(f, "BASIC_AUTH_DIRECTIVE", "basicauth", "basic_auth"),
+             spelling(f, "CADDY_METRICS_GLOBAL", "", "metrics"),
+             spelling(f, "CADDY_METRICS_NESTED", "metrics", "")),
+        p->port);
     check_path(p, "A24", "the repository's Caddyfile");
 }
 

@@ -276,7 +276,7 @@ TEST(no_name_is_built_from_host)
     };
     struct fixture *f = *state;
     struct server *s = server_start(f, SETS("contact.rate=off"));
-    size_t n = 0;
+    size_t n = 0, redirects = 0;
 
     for (size_t i = 0; i < ARRAY_LEN(hosts); i++)
         for (size_t k = 0; k < ARRAY_LEN(requests); k++, n++) {
@@ -288,9 +288,12 @@ TEST(no_name_is_built_from_host)
             check_reply(r);
             if (r->status == 303)
                 assert_field(r, "location", "/contact/thanks");
+            redirects += r->status == 303;
         }
+    assert_int_equal(redirects, ARRAY_LEN(hosts));
     promise("C49", "No link, redirect or page is built from Host or a forwarded host",
-            "every public route with another host in six ways", "%zu requests, 0 with its name", n);
+            "every public route with another host in six ways",
+            "%zu requests, %zu redirects, 0 with its name", n, redirects);
 }
 
 RUN_TESTS(T(an_id_comes_back_only_when_each_of_its_bytes_may),

@@ -97,7 +97,7 @@ TEST(the_longest_fields_in_the_worst_bytes_leave_one_line_too)
         "\xed\xa0\x80", "%0a", "{\"a\":[", "</script>"};
     struct fixture *f = *state;
     struct server *s = server_start(f, NULL);
-    size_t n = 0, lines;
+    size_t n = 0, sent = 0, lines;
 
     for (size_t i = 0; i < ARRAY_LEN(units); i++)
         for (size_t size = 1; size <= 2048; size = size * 2 + 1) {
@@ -109,11 +109,15 @@ TEST(the_longest_fields_in_the_worst_bytes_leave_one_line_too)
 
             assert_true(r->status < 500);
             n += has_line(r);
+            sent++;
         }
     lines = audit_log(s, &(struct audit){"long", n, NULL});
+    assert_int_equal(lines, n); /* none was dropped */
+    /* The parser refuses the bytes that no target may hold. */
+    assert_true(n >= sent / 2);
     promise("C44", "Long fields are cut, and their line stays one line of JSON",
             "paths to 2 KiB and User-Agents to 8 KiB, of quotes, backslashes, broken UTF-8",
-            "%zu requests, %zu lines", n, lines);
+            "%zu requests, %zu lines, %zu refused by the parser", sent, lines, sent - n);
 }
 
 /* ---- secrets ---- */
@@ -224,7 +228,13 @@ TEST(errors_say_nothing_of_the_inside)
     static const char limited[] =
         "POST /contact" HOST "Content-Length: 2\r\n" JSON_TYPE "\r\n\r\n{}";
     struct fixture *f = *state;
-    struct server *s = server_start(f, SETS("hosts=localhost,127.0.0.1", "contact.rate=12/h"));
+    static const char foreign[] = "POST /api/metrics" HOST "Origin: https://evil.example\r\n"
+                                  "Content-Type: text/plain\r\nContent-Length: 2\r\n\r\n{}";
+    /* All that the server has (docs/api.md). */
+    static const int errors[] = {400, 403, 404, 405, 411, 413, 414, 415,
+                                 417, 421, 422, 429, 431, 500, 503};
+    struct server *s = server_start(
+        f, SETS("hosts=localhost,127.0.0.1", "contact.rate=12/h", "drills.enabled=true"));
     bool seen[600] = {false};
     const struct reply *r;
     size_t n = 0;
@@ -247,14 +257,24 @@ TEST(errors_say_nothing_of_the_inside)
     assert_status(r, 431);
     assert_reserved(f, r);
     seen[414] = seen[431] = true;
+    r = flow_send_text(s, foreign);
+    assert_status(r, 403);
+    assert_reserved(f, r);
+    r = flow_send_text(s, "GET /api/error" HOST "\r\n");
+    assert_status(r, 500);
+    assert_reserved(f, r);
+    seen[403] = seen[500] = true;
     for (int i = 0; !seen[429] && i < 20; i++) {
         r = flow_send_text(s, limited);
         assert_reserved(f, r);
         seen[r->status] = true;
     }
-    assert_true(seen[429]);
+    for (size_t i = 0; i < ARRAY_LEN(errors); i++)
+        if (!seen[errors[i]])
+            fail_msg("no answer was %d", errors[i]);
     for (size_t i = 0; i < ARRAY_LEN(seen); i++)
         n += seen[i];
+    assert_int_equal(n, ARRAY_LEN(errors)); /* a status that is new belongs into the list */
     promise("C50",
             "Errors name no file, library, version, error number or statement; no Server field",
             "an answer of every error status, the store's included", "%zu statuses", n);

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The log on outputs that are closed, full, slow or gone, and its line for every damaged request. Single cases are
- * tests/e2e/log_output_test.c's; what must not be in it is traces_test.c's and leaks_test.c's.
+ * The log on outputs that are closed, full, slow or gone, and its line for every damaged request.
+ * Single cases are tests/e2e/log_output_test.c's; what must not be in it is traces_test.c's and
+ * leaks_test.c's.
  */
 #include "http/json.h"
 #include "tests/e2e/lib/load.h"
 #include "tests/e2e/lib/page.h"
 #include "tests/e2e/lib/wire.h"
 #include "tests/faults/lib/audit.h"
+#include "tests/faults/lib/mute.h"
 #include "tests/faults/lib/promise.h"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -19,74 +20,6 @@
 #include <unistd.h>
 
 #define DROPPED "log_lines_dropped_total"
-
-/* ---- a server whose output is ours ---- */
-
-struct mute {
-    struct server s; /* for the library: its ports are known, its log is not */
-    int theirs, ours;
-    struct buf seen;
-};
-
-static void end_mute(void *arg)
-{
-    struct mute *m = arg;
-    int status = -1;
-
-    if (m->s.pid > 0) {
-        (void)kill(m->s.pid, SIGKILL);
-        (void)process_wait(m->s.pid, DEADLINE_MS, &status);
-    }
-    if (m->ours >= 0)
-        (void)close(m->ours);
-    buf_release(&m->seen);
-}
-
-/* A port that was free a moment ago: a server without an output can't say which one it took. */
-static unsigned free_port(void)
-{
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof(a);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    assert_int_equal(bind(fd, (struct sockaddr *)(void *)&a, sizeof(a)), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)(void *)&a, &len), 0);
-    (void)close(fd);
-    return ntohs(a.sin_port);
-}
-
-static bool answers(unsigned port)
-{
-    struct reply r;
-
-    if (ask_port(port, &(struct ask){.path = "/health"}, &r) != SENT_ANSWERED)
-        return false;
-    reply_release(&r);
-    return true;
-}
-
-/* With these three descriptors; PROCESS_CLOSED for none. */
-static struct mute *start_mute(struct fixture *f, int in, int out, int err)
-{
-    struct mute *m = keep(f, sizeof(*m));
-    unsigned public = free_port(), metrics = free_port();
-    const char *store = in_dir(f, "sidelight.db");
-    struct process_options opt = {
-        .argv = ARGS(program(), "--set", textf(f, "listen.public=127.0.0.1:%u", public), "--set",
-                     textf(f, "listen.metrics=127.0.0.1:%u", metrics), "--set",
-                     textf(f, "store.path=%s", store), "--set", "drain.delay=0s", "--set",
-                     "contact.rate=off", "--set", "threads=1"),
-        .in = in,
-        .out = out,
-        .err = err};
-
-    m->s = (struct server){.f = f, .public_port = public, .metrics_port = metrics, .store = store};
-    m->ours = -1;
-    m->s.pid = process_start(&opt);
-    at_end(f, end_mute, m);
-    EVENTUALLY(answers(public) && answers(metrics));
-    return m;
-}
 
 /* ---- closed ---- */
 
@@ -108,7 +41,7 @@ TEST(with_any_standard_descriptor_closed_it_serves_and_takes_none_for_another)
     assert_true(file >= 0);
     for (int mask = 1; mask < 8; mask++) {
         struct mute *m =
-            start_mute(f, mask & 1 ? PROCESS_CLOSED : file, mask & 2 ? PROCESS_CLOSED : file,
+            mute_start(f, mask & 1 ? PROCESS_CLOSED : file, mask & 2 ? PROCESS_CLOSED : file,
                        mask & 4 ? PROCESS_CLOSED : file);
 
         for (int fd = 0; fd < 3; fd++)
@@ -130,65 +63,6 @@ TEST(with_any_standard_descriptor_closed_it_serves_and_takes_none_for_another)
 /* ---- full, slow, gone ---- */
 
 enum { FULL_ENOUGH = 4000 };
-
-struct output {
-    const char *name;
-    void (*make)(int ret[2]); /* theirs, ours */
-};
-
-static void make_pipe(int ret[2])
-{
-    int fds[2];
-
-    assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
-    ret[0] = fds[1];
-    ret[1] = fds[0];
-}
-
-/* As a container's runtime may leave it. */
-static void make_nonblocking_pipe(int ret[2])
-{
-    make_pipe(ret);
-    assert_int_equal(fcntl(ret[0], F_SETFL, O_WRONLY | O_NONBLOCK), 0);
-}
-
-/* systemd's journal. */
-static void make_socket(int ret[2])
-{
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ret), 0);
-}
-
-/* A terminal on which somebody has pressed Ctrl-S. */
-static void make_terminal(int ret[2])
-{
-    char name[64];
-
-    ret[1] = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
-    assert_true(ret[1] >= 0 && grantpt(ret[1]) == 0 && unlockpt(ret[1]) == 0);
-    assert_int_equal(ptsname_r(ret[1], name, sizeof(name)), 0);
-    ret[0] = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
-    assert_true(ret[0] >= 0);
-}
-
-static const struct output outputs[] = {
-    {"a pipe",                     make_pipe            },
-    {"a pipe that does not block", make_nonblocking_pipe},
-    {"a socket",                   make_socket          },
-    {"a terminal",                 make_terminal        },
-};
-
-static struct mute *start_on(struct fixture *f, const struct output *o)
-{
-    int fds[2], err = open(in_dir(f, "err"), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    struct mute *m;
-
-    o->make(fds);
-    m = start_mute(f, PROCESS_INHERITED, fds[0], err);
-    m->theirs = fds[0];
-    m->ours = fds[1];
-    (void)close(err);
-    return m;
-}
 
 /* Requests, one after the other; the time of the longest. */
 static double ask_often(struct server *s, unsigned n)
@@ -222,8 +96,8 @@ TEST(an_output_that_is_full_holds_nobody_up_and_what_is_lost_is_counted)
     unsigned n = faults_long() ? 100000 : FULL_ENOUGH;
     double longest = 0, ms, dropped = 0, lost;
 
-    for (size_t i = 0; i < ARRAY_LEN(outputs); i++) {
-        struct mute *m = start_on(f, &outputs[i]);
+    for (size_t i = 0; i < ARRAY_LEN(mute_outputs); i++) {
+        struct mute *m = mute_start_on(f, &mute_outputs[i]);
         int flags = fcntl(m->theirs, F_GETFL);
 
         ms = ask_often(&m->s, n);
@@ -235,12 +109,12 @@ TEST(an_output_that_is_full_holds_nobody_up_and_what_is_lost_is_counted)
         (void)close(m->theirs);
         server_signal(&m->s, SIGTERM);
         if (server_end(&m->s) != 0)
-            fail_msg("on %s it did not end well", outputs[i].name);
+            fail_msg("on %s it did not end well", mute_outputs[i].name);
     }
     promise("F96", "An output that nobody reads holds up no request and no end; drops are counted",
             "stdout a pipe, a pipe that does not block, a socket, a terminal, none of them read",
             "%zu x %u requests, 0 failed, the longest %.1f ms; %.0f lines dropped and counted",
-            ARRAY_LEN(outputs), n, longest, dropped);
+            ARRAY_LEN(mute_outputs), n, longest, dropped);
 }
 
 TEST(a_reader_that_leaves_holds_nobody_up)
@@ -248,8 +122,8 @@ TEST(a_reader_that_leaves_holds_nobody_up)
     struct fixture *f = *state;
     double longest = 0, ms;
 
-    for (size_t i = 0; i < ARRAY_LEN(outputs); i++) {
-        struct mute *m = start_on(f, &outputs[i]);
+    for (size_t i = 0; i < ARRAY_LEN(mute_outputs); i++) {
+        struct mute *m = mute_start_on(f, &mute_outputs[i]);
 
         (void)close(m->theirs);
         (void)close(m->ours);
@@ -261,21 +135,7 @@ TEST(a_reader_that_leaves_holds_nobody_up)
     }
     promise("F96", "A reader of the log that leaves holds nobody up",
             "stdout as above, closed at the other end", "%zu outputs, 0 requests failed",
-            ARRAY_LEN(outputs));
-}
-
-/* Some of what is there; false at the end. */
-static bool read_some(struct mute *m, size_t most, int ms)
-{
-    struct pollfd ready = {m->ours, POLLIN, 0};
-    ssize_t n;
-
-    if (poll(&ready, 1, ms) <= 0)
-        return true;
-    n = read(m->ours, buf_reserve(&m->seen, most), most);
-    if (n > 0)
-        m->seen.len += (size_t)n;
-    return n > 0;
+            ARRAY_LEN(mute_outputs));
 }
 
 /* Each line whole and JSON; the number of those of requests. */
@@ -301,25 +161,22 @@ TEST(a_slow_reader_gets_whole_lines_and_the_rest_is_counted)
     enum { PIECE = 1000 };
     struct fixture *f = *state;
     unsigned turns = faults_long() ? 20000 : 800;
-    struct mute *m = start_on(f, &outputs[0]);
+    struct mute *m = mute_start_on(f, &mute_outputs[0]);
     struct load *l = load_start(&m->s, &(struct load_options){LOAD_GET, 2, 0, 0});
-    struct load_result r;
     double lost, requests;
     size_t lines;
 
     for (unsigned i = 0; i < turns; i++) {
-        (void)read_some(m, PIECE, 1);
+        (void)mute_read(m, PIECE, 1);
         clock_sleep_ms(1);
     }
-    r = load_end(l, false);
-    if (r.failed > 0)
-        fail_msg("%llu failed: %s", (unsigned long long)r.failed, r.first_failure);
+    (void)load_end_well(l, false);
     (void)close(m->theirs);
     EVENTUALLY(metric_sum(&m->s, "worker_connections") <= 0);
     requests = metric_sum(&m->s, "http_requests_total");
     lost = metric(&m->s, DROPPED);
     server_signal(&m->s, SIGTERM);
-    while (read_some(m, 65536, DEADLINE_MS))
+    while (mute_read(m, 65536, DEADLINE_MS))
         ;
     assert_int_equal(server_end(&m->s), 0);
     lines = check_lines(&m->seen);

@@ -110,8 +110,11 @@ TEST(slowhttptest_finds_the_service_available_in_all_its_modes)
     assert_all_gone(s, files);
     promise(
         "G100", "Slow heads, slow bodies and slow readers leave the service available to others",
-        textf(f, "slowhttptest in its three modes at once, %s; another client asks all the time",
-              faults_long() ? "1,000 connections each, a minute" : "300 connections each"),
+        textf(
+            f,
+            "slowhttptest in its three modes at once, %s; the readers read answers that the kernel "
+            "has room for (G101: larger ones); another client asks all the time",
+            faults_long() ? "1,000 connections each, a minute" : "300 connections each"),
         "available: YES, YES, YES; health answered %zu of %zu times, median %.1f ms, longest %.0f",
         health.asked - health.failed, health.asked, health.median_ms, health.longest_ms);
 }
@@ -129,6 +132,9 @@ static const struct drip {
     {"a chunk",       "POST /contact" HOST "Transfer-Encoding: chunked\r\n\r\nffff\r\n", " ",        0},
     {"a second head", HELLO "GET /" HOST "X: ",                                          "a",        1},
 };
+
+/* libh2o ends a request at its time; where it does not, the sweep does. */
+enum { SWEEP_MS = 2500 };
 
 enum { DRIPS_EACH = 20, DRIPS = ARRAY_LEN(drips) * DRIPS_EACH, DROP_MS = 20 };
 
@@ -210,7 +216,10 @@ TEST(bytes_that_trickle_in_buy_no_time)
         assert_int_equal(count_of(buf_cstr(&d[i].w.in), "HTTP/1.1 "),
                          drips[i / DRIPS_EACH].answers);
     }
+    print_message("  ended after %.2f to %.2f s\n", shortest, longest);
     assert_true(shortest >= limit_s * 0.9); /* the whole time is theirs */
+    if (watch_judges())
+        assert_true(longest <= limit_s + SWEEP_MS / 1e3);
     assert_all_gone(s, files);
     assert_metric(s, SUBMISSIONS, 0);
     promise("G100b", "A request that trickles in ends at http.request_timeout, however it drips",
@@ -236,16 +245,19 @@ TEST(clients_that_vanished_are_forgotten_in_time)
 {
     static const char *const starts[] = {"", "GET /", HELLO, HELLO "GET /",
                                          "POST /contact" HOST "Content-Length: 99\r\n\r\n{"};
-    enum { EACH = 50, N = EACH * ARRAY_LEN(starts) };
+    enum { EACH = 50, N = EACH * ARRAY_LEN(starts), LIMIT_S = 3 };
     struct fixture *f = *state;
     struct server *s = server_start(f, SETS("http.request_timeout=3s"));
     double files = watch_files(s);
     struct wire *w = keep(f, N * sizeof(*w));
+    uint64_t began_ns;
+    double seconds;
 
     for (size_t i = 0; i < N; i++) {
         assert_true(wire_connect(&w[i], s->public_port));
         wire_send(&w[i], starts[i / EACH]);
     }
+    began_ns = clock_mono_ns();
     EVENTUALLY(metric_sum(s, "worker_connections") >= N);
     assert_metric(s, REQUESTS("GET", "/health/liveness", "200"), 2 * EACH);
     for (size_t i = 0; i < N; i++)
@@ -255,10 +267,16 @@ TEST(clients_that_vanished_are_forgotten_in_time)
         }
     assert_true(metric_sum(s, "worker_connections") >= N); /* it can't know */
     assert_all_gone(s, files);
+    seconds = (double)(clock_mono_ns() - began_ns) / 1e9;
+    print_message("  all gone after %.2f s\n", seconds);
+    if (watch_judges())
+        assert_true(seconds <= LIMIT_S + SWEEP_MS / 1e3);
     assert_metric(s, SUBMISSIONS, 0);
-    promise("G103b", "Clients that vanish without a word are forgotten at http.request_timeout",
-            "half-open connections: idle, in a head, in a body, after an answer, in a second head",
-            "%d connections, no descriptor left", N);
+    promise(
+        "G103b", "Clients that vanish without a word are forgotten at http.request_timeout",
+        "half-open connections: idle, in a head, in a body, after an answer, in a second head",
+        "%d connections, no descriptor left %.1f s after the last had sent something, the limit %d s",
+        N, seconds, LIMIT_S);
 }
 
 RUN_TESTS(T(slowhttptest_finds_the_service_available_in_all_its_modes),

@@ -154,7 +154,7 @@ TEST(files_made_to_be_misread_are_refused_where_they_begin_to_be)
     promise("B38",
             "Anchors, aliases, tags, keys given twice, other encodings: refused at their place",
             "a table of files with the line and column that the message must name",
-            "%zu files, %zu refused, at most %.0f ms of CPU", all.n, all.bad, all.most_ms);
+            "%zu files, %zu refused, at most %.0f ms each", all.n, all.bad, all.most_ms);
 }
 
 /* `unit` over and over. */
@@ -222,7 +222,7 @@ TEST(files_made_to_be_slow_take_no_time)
         expect(&checks[i], large[i].said);
     promise("B38", "A configuration of the largest size costs no time, whatever is in it",
             "100,000 brackets, documents, tags, quotes and more in one file, through --check",
-            "%zu files of 60 KB to 1 MiB, at most %.0f ms of CPU", all.n, all.most_ms);
+            "%zu files of 60 KB to 1 MiB, at most %.0f ms each", all.n, all.most_ms);
 }
 
 /* ---- what is no file ---- */

@@ -2,6 +2,8 @@
 /* Builds the library once a server and writes the file that it reads. */
 #include "tests/e2e/lib/clock.h"
 
+#include "tests/e2e/lib/preload.h"
+
 /* Renamed into place, so that no half of it is read. */
 void set_clock(struct fixture *f, int seconds)
 {
@@ -11,23 +13,19 @@ void set_clock(struct fixture *f, int seconds)
     assert_int_equal(rename(fresh, in_dir(f, "clock")), 0);
 }
 
+const char *clock_library(struct fixture *f)
+{
+    return preload_build(f, "clock.so", "tests/e2e/preload/clock.c");
+}
+
+const char *clock_control(struct fixture *f)
+{
+    return textf(f, "CLOCK_CONTROL=%s", in_dir(f, "clock"));
+}
+
 struct server *server_start_with_clock(struct fixture *f, const char *const *sets)
 {
-    const char *library = in_dir(f, "clock.so"), *asan = environment("ASAN_OPTIONS");
-    const char *const env[] = {
-        textf(f, "LD_PRELOAD=%s", library),
-        textf(f, "CLOCK_CONTROL=%s", in_dir(f, "clock")),
-        /* The library must come before the sanitizer's, which complains about that. */
-        textf(f, "ASAN_OPTIONS=%s%sverify_asan_link_order=0", asan != NULL ? asan : "",
-              asan != NULL ? ":" : ""),
-        NULL,
-    };
+    const char *const *env = preload_env(f, clock_library(f), ARGS(clock_control(f)));
 
-    assert_int_equal(run(f,
-                         ARGS("cc", "-shared", "-fPIC", "-O1", "-D_GNU_SOURCE", "-o", library,
-                              "tests/e2e/preload/clock.c"),
-                         NULL)
-                         ->status,
-                     0);
     return server_start_with(f, &(struct server_options){.sets = sets, .env = env});
 }

@@ -2,6 +2,9 @@
 /* Builds the library once a test and turns its switches. */
 #include "tests/e2e/lib/disk.h"
 
+#include "tests/e2e/lib/clock.h"
+#include "tests/e2e/lib/preload.h"
+
 #include <unistd.h>
 
 static void turn(struct fixture *f, const char *name, bool on)
@@ -40,29 +43,30 @@ static void release(void *arg)
 
 const char *disk_library(struct fixture *f)
 {
-    const char *library = in_dir(f, "sync.so");
+    return preload_build(f, "sync.so", "tests/e2e/preload/sync.c");
+}
 
-    assert_int_equal(run(f,
-                         ARGS("cc", "-shared", "-fPIC", "-O1", "-D_GNU_SOURCE", "-o", library,
-                              "tests/e2e/preload/sync.c"),
-                         NULL)
-                         ->status,
-                     0);
-    return library;
+static struct server *start(struct fixture *f,
+                            const char *const *sets,
+                            const char *libraries,
+                            const char *more)
+{
+    const char *control = textf(f, "SYNC_CONTROL=%s", fixture_dir(f));
+    const char *const *env = preload_env(f, libraries, ARGS(control, more));
+    struct server *s = server_start_with(f, &(struct server_options){.sets = sets, .env = env});
+
+    at_end(f, release, f);
+    return s;
 }
 
 struct server *server_start_on_disk(struct fixture *f, const char *const *sets)
 {
-    const char *asan = environment("ASAN_OPTIONS");
-    const char **env = keep(f, 4 * sizeof(*env));
-    struct server *s;
+    return start(f, sets, disk_library(f), NULL);
+}
 
-    env[0] = textf(f, "LD_PRELOAD=%s", disk_library(f));
-    env[1] = textf(f, "SYNC_CONTROL=%s", fixture_dir(f));
-    /* The library must come before the sanitizer's, which complains about that. */
-    env[2] = textf(f, "ASAN_OPTIONS=%s%sverify_asan_link_order=0", asan != NULL ? asan : "",
-                   asan != NULL ? ":" : "");
-    s = server_start_with(f, &(struct server_options){.sets = sets, .env = env});
-    at_end(f, release, f);
-    return s;
+struct server *server_start_on_disk_with_clock(struct fixture *f, const char *const *sets)
+{
+    const char *both = textf(f, "%s:%s", disk_library(f), clock_library(f));
+
+    return start(f, sets, both, clock_control(f));
 }

@@ -7,6 +7,8 @@
 
 /* Starts a server on such a disk; both switches are off. */
 struct server *server_start_on_disk(struct fixture *f, const char *const *sets);
+/* On such a disk, and with the wall clock of clock.h. */
+struct server *server_start_on_disk_with_clock(struct fixture *f, const char *const *sets);
 /* For those who start one by other means: what to preload, with SYNC_CONTROL set to the test's directory. */
 const char *disk_library(struct fixture *f);
 void disk_hold(struct fixture *f, bool on); /* syncs wait */

@@ -161,3 +161,16 @@ struct load_result load_end(struct load *l, bool gone)
     }
     return sum;
 }
+
+uint64_t load_end_well(struct load *l, bool gone)
+{
+    struct load_result r = load_end(l, gone);
+
+    if (r.failed > 0)
+        fail_msg("%llu of %llu failed, the first: %s", (unsigned long long)r.failed,
+                 (unsigned long long)(r.answered + r.failed), r.first_failure);
+    if (!gone && r.refused > 0)
+        fail_msg("%llu clients were refused a connection", (unsigned long long)r.refused);
+    assert_true(r.answered > 0);
+    return r.answered;
+}

@@ -34,5 +34,10 @@ struct load *load_start(struct server *s, const struct load_options *opt);
 uint64_t load_answered(const struct load *l);
 /* Ends the clients, or with `gone` waits until each found no server any more. */
 struct load_result load_end(struct load *l, bool gone);
+/*
+ * The same; fails the test when a request failed, none was answered, or, unless `gone`, a
+ * connection was refused. The number of answers.
+ */
+uint64_t load_end_well(struct load *l, bool gone);
 
 #endif

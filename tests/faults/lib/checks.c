@@ -2,9 +2,10 @@
 /* Processes by the handful: starting one takes longer than what it does. */
 #include "tests/faults/lib/checks.h"
 
+#include "tests/faults/lib/promise.h"
+
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -26,36 +27,82 @@ static const char *output(struct fixture *f, size_t i)
     return in_dir(f, textf(f, "check-%zu.err", i));
 }
 
-static pid_t start(struct fixture *f, const struct check *c, const char *err)
+struct running {
+    pid_t pid;
+    uint64_t began_ns;
+    bool ended;
+    double ms;
+};
+
+static struct running start(struct fixture *f, const struct check *c, const char *err)
 {
     struct process_options opt = {.argv = ARGS(program(), "--check", "--config", c->path)};
-    pid_t pid;
+    struct running r = {.pid = 0};
 
     opt.in = open("/dev/null", O_RDONLY | O_CLOEXEC);
     opt.out = open(in_dir(f, "check.out"), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     opt.err = open(err, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     assert_true(opt.in >= 0 && opt.out >= 0 && opt.err >= 0);
-    pid = process_start(&opt);
+    r.began_ns = clock_mono_ns();
+    r.pid = process_start(&opt);
     (void)close(opt.in);
     (void)close(opt.out);
     (void)close(opt.err);
-    return pid;
+    return r;
 }
 
-/* Its exit status, or 128 + signal, and the CPU it took. */
-static int finish(pid_t pid, double *ret_ms)
+/* For how long a process has waited for a CPU; where the kernel does not say, it never did. */
+static double waited_ms(struct fixture *f, pid_t pid)
+{
+    unsigned long long ran = 0, waited = 0;
+
+    (void)sscanf(read_file(f, textf(f, "/proc/%d/schedstat", (int)pid)), "%llu %llu", &ran,
+                 &waited);
+    return (double)waited / NS_PER_MS;
+}
+
+/* True once it has ended, and for how long it ran; it is still to be waited for. */
+static bool look(struct fixture *f, struct running *r, double we_waited)
+{
+    siginfo_t info = {.si_pid = 0};
+
+    if (r->ended || waitid(P_PID, (id_t)r->pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0 ||
+        info.si_pid == 0)
+        return r->ended;
+    r->ms = (double)(clock_mono_ns() - r->began_ns) / NS_PER_MS;
+    if (!faults_long())
+        r->ms -= waited_ms(f, r->pid) + waited_ms(f, getpid()) - we_waited;
+    r->ended = true;
+    return true;
+}
+
+/* All of them; who takes too long is killed, and reported as that. */
+static void wait_for_all(struct fixture *f, struct running *r, size_t n)
 {
     uint64_t end = clock_mono_ns() + DEADLINE_MS * NS_PER_MS;
-    struct rusage u;
+    double we_waited = waited_ms(f, getpid());
+    size_t left = n;
+
+    while (left > 0) {
+        left = 0;
+        for (size_t i = 0; i < n; i++) {
+            if (look(f, &r[i], we_waited))
+                continue;
+            left++;
+            if (clock_mono_ns() >= end)
+                (void)kill(r[i].pid, SIGKILL);
+        }
+        if (left > 0)
+            clock_sleep_ms(1);
+    }
+}
+
+/* Its exit status, or 128 + signal. */
+static int status_of(pid_t pid)
+{
     int status = 0;
 
-    while (wait4(pid, &status, WNOHANG, &u) == 0) {
-        if (clock_mono_ns() >= end)
-            (void)kill(pid, SIGKILL); /* and is then reported as that */
-        clock_sleep_ms(1);
-    }
-    *ret_ms = (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1e3 +
-              (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e3;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
     return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
@@ -94,22 +141,33 @@ static void judge(struct fixture *f, struct check *c, const char *err, struct ch
     all->bad += c->status == CHECK_BAD;
 }
 
+/* Once more: a file that is slow is slow every time; a disk that stalls is not. */
+static double time_alone(struct fixture *f, const struct check *c)
+{
+    struct running r = start(f, c, in_dir(f, "again.err"));
+
+    wait_for_all(f, &r, 1);
+    assert_int_equal(status_of(r.pid), c->status);
+    return r.ms;
+}
+
 /* Up to AT_ONCE of them. */
 static void run_some(struct fixture *f, struct check *checks, size_t n, struct checked *all)
 {
-    pid_t pids[AT_ONCE];
+    struct running r[AT_ONCE] = {{.pid = 0}};
 
     for (size_t i = 0; i < n; i++)
-        pids[i] = start(f, &checks[i], output(f, i));
+        r[i] = start(f, &checks[i], output(f, i));
+    wait_for_all(f, r, n);
     for (size_t i = 0; i < n; i++) {
-        double ms;
-
-        checks[i].status = finish(pids[i], &ms);
+        checks[i].status = status_of(r[i].pid);
         judge(f, &checks[i], output(f, i), all);
-        if (ms >= 1000)
-            fail_msg("%s: %.0f ms of CPU", checks[i].path, ms);
-        if (ms > all->most_ms)
-            all->most_ms = ms;
+        for (int again = 0; r[i].ms >= 1000 && again < 2 && !faults_long(); again++)
+            r[i].ms = time_alone(f, &checks[i]);
+        if (r[i].ms >= 1000)
+            fail_msg("%s: %.0f ms", checks[i].path, r[i].ms);
+        if (r[i].ms > all->most_ms)
+            all->most_ms = r[i].ms;
     }
 }
 

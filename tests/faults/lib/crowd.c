@@ -153,24 +153,38 @@ size_t crowd_size(const struct crowd *c)
 
 /* ---- answers ---- */
 
+/* Retry-After in seconds; the other form, a date, is none that the server sends. */
+static unsigned retry_of(const struct reply *r)
+{
+    const char *text = reply_field(r, "retry-after");
+    size_t digits = text != NULL ? strspn(text, "0123456789") : 0;
+
+    if (digits == 0 || digits > 9 || text[digits] != '\0')
+        return 0;
+    return (unsigned)strtoul(text, NULL, 10);
+}
+
 /* The length of the first answer in `b`, or 0 when it is not all there; SIZE_MAX when it is none. */
 static size_t first_answer(const struct buf *b, struct crowd_answer *ret)
 {
     const char *mark = b->len > 0 ? memmem(b->data, b->len, "\r\n\r\n", 4) : NULL, *length;
     struct reply r;
-    size_t n;
+    size_t head, n;
 
     if (mark == NULL)
         return 0;
-    n = (size_t)(mark - b->data) + 4;
+    n = head = (size_t)(mark - b->data) + 4;
     if (!reply_parse(&r, b->data, n))
         return SIZE_MAX;
     length = reply_field(&r, "content-length");
     n += length != NULL ? strtoul(length, NULL, 10) : 0;
     ret->status = r.status;
-    ret->retry_after = reply_field(&r, "retry-after") != NULL;
+    ret->retry_s = retry_of(&r);
     reply_release(&r);
-    return n <= b->len ? n : 0;
+    if (n > b->len)
+        return 0;
+    ret->body = (struct slice){b->data + head, n - head};
+    return n;
 }
 
 /* False when what came is no answer, or nobody's. */

@@ -12,7 +12,8 @@
 
 struct crowd_answer {
     int status;         /* 0: the connection ended before a whole answer */
-    bool retry_after;   /* it says when to come back */
+    unsigned retry_s;   /* when it says to come back; 0: it says nothing, or no number of seconds */
+    struct slice body;  /* as long as the call */
     uint64_t waited_ns; /* since crowd_ask */
 };
 

@@ -2,6 +2,8 @@
 /* Builds the library once a test; the page of switches is a file in the test's directory. */
 #include "tests/faults/lib/disk_faults.h"
 
+#include "tests/e2e/lib/preload.h"
+
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -44,42 +46,18 @@ struct disk *disk_new(struct fixture *f)
     return d;
 }
 
-static const char *library(struct fixture *f)
-{
-    const char *path = in_dir(f, "disk.so");
-
-    assert_int_equal(run(f,
-                         ARGS("cc", "-std=c11", "-shared", "-fPIC", "-O1", "-D_GNU_SOURCE", "-I.",
-                              "-o", path, "tests/faults/preload/disk.c"),
-                         NULL)
-                         ->status,
-                     0);
-    return path;
-}
-
 const char *const *disk_env(struct fixture *f, const struct disk *d)
 {
-    const char *asan = environment("ASAN_OPTIONS");
-    const char **env = keep(f, 4 * sizeof(*env));
-
-    env[0] = textf(f, "LD_PRELOAD=%s", library(f));
-    env[1] = textf(f, DISK_CONTROL "=%s", d->path);
-    /* The library must come before the sanitizer's, which complains about that. */
-    env[2] = textf(f, "ASAN_OPTIONS=%s%sverify_asan_link_order=0", asan != NULL ? asan : "",
-                   asan != NULL ? ":" : "");
-    return env;
+    return preload_env(f, preload_build(f, "disk.so", "tests/faults/preload/disk.c"),
+                       ARGS(textf(f, DISK_CONTROL "=%s", d->path)));
 }
 
-struct server *server_start_on_faulty_disk(struct fixture *f,
-                                           const char *const *sets,
-                                           struct disk **ret)
+struct server *disk_server_start(struct fixture *f, const char *const *sets, struct disk *d)
 {
-    struct disk *d = disk_new(f);
     struct server *s =
         server_start_with(f, &(struct server_options){.sets = sets, .env = disk_env(f, d)});
 
     at_end(f, mend, d);
-    *ret = d;
     return s;
 }
 

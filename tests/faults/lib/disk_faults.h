@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A disk that fails as told, under the real server: preload/disk.c, turned from the test. Main thread only. */
+/*
+ * A disk that fails as told, under the real server: preload/disk.c, turned from the test. Main
+ * thread only.
+ */
 #ifndef SIDELIGHT_TESTS_FAULTS_DISK_FAULTS_H
 #define SIDELIGHT_TESTS_FAULTS_DISK_FAULTS_H
 
@@ -12,9 +15,8 @@ struct disk;
 struct disk *disk_new(struct fixture *f);
 /* NAME=VALUE each, for a server that is to run on it; ends in NULL. */
 const char *const *disk_env(struct fixture *f, const struct disk *d);
-struct server *server_start_on_faulty_disk(struct fixture *f,
-                                           const char *const *sets,
-                                           struct disk **ret);
+/* Such a server. At the end of the test the disk is mended first. */
+struct server *disk_server_start(struct fixture *f, const char *const *sets, struct disk *d);
 
 struct disk_break {
     enum disk_call call;
@@ -30,8 +32,9 @@ void disk_break(struct disk *d, const struct disk_break *how);
 void disk_mend(struct disk *d); /* of all calls */
 
 /*
- * From here on the disk remembers what was synced. And a power cut: the store's files become what they were when each was
- * synced last, so whatever was only written is gone. The server was killed before.
+ * From here on the disk remembers what was synced. And a power cut: the store's files become what
+ * they were when each was synced last, so whatever was only written is gone. The server was killed
+ * before.
  */
 void disk_remember(struct disk *d);
 void disk_cut_power(struct disk *d, const struct server *s);

@@ -16,7 +16,7 @@ struct flood {
     size_t under_way;
     struct flood_result result;
     uint32_t *waits_us; /* of good answers */
-    size_t n_waits, waits_cap;
+    size_t n_waits, waits_cap, ids_cap;
     pthread_t thread;
     bool ended;
     _Atomic bool stop;
@@ -32,6 +32,35 @@ static void note_wait(struct flood *l, uint64_t ns)
     l->waits_us[l->n_waits++] = (uint32_t)(ns / 1000);
 }
 
+/* {"id":"...","status":"received"} */
+static void note_id(struct flood *l, struct slice body)
+{
+    static const char start[] = "{\"id\":\"";
+    enum { START = sizeof(start) - 1 };
+    struct flood_result *r = &l->result;
+    char *id;
+
+    if (body.n < START + ID_LEN || memcmp(body.p, start, START) != 0)
+        return;
+    if (r->n_ids == l->ids_cap) {
+        l->ids_cap = 2 * l->ids_cap + 4096;
+        r->ids = must_realloc(r->ids, l->ids_cap * sizeof(*r->ids));
+    }
+    id = r->ids[r->n_ids++];
+    memcpy(id, body.p + START, ID_LEN);
+    id[ID_LEN] = '\0';
+}
+
+static void note_refusal(struct flood_result *r, const struct crowd_answer *a)
+{
+    static const char unsure[] = "\"store_unavailable\"";
+    bool told = a->retry_s > 0 && a->retry_s <= RETRY_MAX_S;
+
+    r->refused += told;
+    r->rude += !told;
+    r->unsure += memmem(a->body.p, a->body.n, unsure, sizeof(unsure) - 1) != NULL;
+}
+
 static void note(struct flood *l, const struct crowd_answer *a)
 {
     struct flood_result *r = &l->result;
@@ -42,9 +71,9 @@ static void note(struct flood *l, const struct crowd_answer *a)
         r->good++;
         atomic_fetch_add(&l->good, 1);
         note_wait(l, a->waited_ns);
+        note_id(l, a->body);
     } else if (a->status == 429 || a->status == 503) {
-        r->refused += a->retry_after;
-        r->rude += !a->retry_after;
+        note_refusal(r, a);
     } else if (r->other++ == 0) {
         r->first_other = a->status;
     }
@@ -124,6 +153,7 @@ static void end(void *arg)
     buf_release(&l->request);
     free(l->idle);
     free(l->waits_us);
+    free(l->result.ids);
     free(l);
 }
 
@@ -173,6 +203,8 @@ struct flood_result flood_end(struct flood *l)
     struct flood_result *r = &l->result;
 
     join(l);
+    crowd_free(l->crowd); /* its connections count towards the server's limit */
+    l->crowd = NULL;
     if (l->n_waits == 0)
         return *r;
     qsort(l->waits_us, l->n_waits, sizeof(*l->waits_us), by_size);

@@ -2,6 +2,8 @@
 /* Builds the library once a test, shares a file with it, and reads /proc. */
 #include "tests/faults/lib/memory.h"
 
+#include "tests/e2e/lib/preload.h"
+
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -28,7 +30,7 @@ static void unmap(void *arg)
 
 struct memory *memory_watch(struct fixture *f)
 {
-    const char *library = in_dir(f, "memory.so"), *path = in_dir(f, "memory.control");
+    const char *path = in_dir(f, "memory.control");
     struct memory *m = keep(f, sizeof(*m));
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 
@@ -38,13 +40,8 @@ struct memory *memory_watch(struct fixture *f)
     assert_ptr_not_equal(m->control, MAP_FAILED);
     (void)close(fd);
     at_end(f, unmap, m);
-    assert_int_equal(run(f,
-                         ARGS("cc", "-std=c11", "-shared", "-fPIC", "-O1", "-D_GNU_SOURCE", "-I.",
-                              "-o", library, "tests/faults/preload/memory.c"),
-                         NULL)
-                         ->status,
-                     0);
-    m->env[0] = textf(f, "LD_PRELOAD=%s", library);
+    m->env[0] =
+        textf(f, "LD_PRELOAD=%s", preload_build(f, "memory.so", "tests/faults/preload/memory.c"));
     m->env[1] = textf(f, "MEMORY_CONTROL=%s", path);
     return m;
 }
