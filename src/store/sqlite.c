@@ -280,37 +280,13 @@ static bool note_files(struct store_backend *b, struct err *err)
     return true;
 }
 
-/*
- * Each page is read once: a damaged one must be known before something is stored beside it, and before the
- * next backup takes the place of a good one. Indexes are not compared with their tables.
- */
-static bool check_pages(struct store_backend *b, struct err *err)
-{
-    sqlite3_stmt *st = NULL;
-    const char *said;
-    bool ok;
-
-    if (!db_prepare(b->db, "PRAGMA quick_check(1)", &st, err))
-        return false;
-    if (sqlite3_step(st) != SQLITE_ROW) {
-        ok = backend_fail(b, err, "check it");
-    } else {
-        said = (const char *)sqlite3_column_text(st, 0);
-        ok = (said != NULL && strcmp(said, "ok") == 0) ||
-             err_set(err, ERR_INVALID, "the store '%s' is malformed; it was left as it is: %s",
-                     b->path, said != NULL ? said : "");
-    }
-    (void)sqlite3_finalize(st);
-    return ok;
-}
-
 /* Nothing is written before these checks and schema_version have accepted the file. */
 static bool open_checked(struct store_backend *b, bool checked, struct err *err)
 {
     int64_t version = 0;
 
     if (!db_open(b->path, true, &b->db, err) || !schema_version(b->db, b->path, &version, err) ||
-        (!checked && !check_pages(b, err)))
+        (!checked && !db_check(b->db, b->path, err)))
         return false;
     db_accept(b->db);
     (void)sqlite3_wal_hook(b->db, note_pages, b); /* in place of SQLite's own checkpoints */

@@ -212,3 +212,35 @@ bool db_int(sqlite3 *db, const char *sql, int64_t *ret, struct err *err)
     (void)sqlite3_finalize(st); /* repeats the error of the step */
     return ok;
 }
+
+/* What quick_check found, in one line: its first line names the database. */
+static bool not_whole(const char *path, const char *said, struct err *err)
+{
+    const char *detail = strncmp(said, "***", 3) == 0 ? strchr(said, '\n') : NULL;
+    int n;
+
+    detail = detail != NULL ? detail + 1 : said;
+    n = (int)strcspn(detail, "\n");
+    if (strstr(detail, "unable to get the page") != NULL) /* memory or the disk, not the page */
+        return err_set(err, ERR_IO, "the store '%s': cannot check it: %.*s", path, n, detail);
+    return err_set(err, ERR_INVALID, "the store '%s' is malformed; it was left as it is: %.*s",
+                   path, n, detail);
+}
+
+bool db_check(sqlite3 *db, const char *path, struct err *err)
+{
+    sqlite3_stmt *st = NULL;
+    const char *said = NULL;
+    bool ok;
+
+    if (!db_prepare(db, "PRAGMA quick_check(1)", &st, err))
+        return false;
+    if (sqlite3_step(st) == SQLITE_ROW)
+        said = (const char *)sqlite3_column_text(st, 0);
+    if (said == NULL)
+        ok = db_fail(db, err, "check it");
+    else
+        ok = strcmp(said, "ok") == 0 || not_whole(path, said, err);
+    (void)sqlite3_finalize(st);
+    return ok;
+}

@@ -52,9 +52,15 @@ MUST_CHECK bool db_prepare(struct sqlite3 *db,
                            struct err *err);
 
 /*
+ * Reads each page once: a damaged one must be known before something is stored beside it, and
+ * before the next backup takes the place of a good one. Indexes are not compared with their tables.
+ * ERR_INVALID when one is damaged, ERR_IO when one could not be read.
+ */
+MUST_CHECK bool db_check(struct sqlite3 *db, const char *path, struct err *err);
+
+/*
  * The schema's number; 0 for an empty database. Refuses what is not a database, another program's,
- * and one newer than SCHEMA_VERSION + 1. These are the cheap checks: a damaged page further in
- * shows only when it is read (a PRAGMA quick_check would read the whole file at each start).
+ * and one newer than SCHEMA_VERSION + 1. These are the cheap checks; db_check is the whole one.
  */
 MUST_CHECK bool schema_version(struct sqlite3 *db, const char *path, int64_t *ret, struct err *err);
 /*
