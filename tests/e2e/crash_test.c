@@ -26,7 +26,7 @@ struct client {
 };
 
 struct crowd {
-    _Atomic unsigned port;
+    _Atomic unsigned port; /* 0: of nobody, so that no other program's server is asked */
     _Atomic bool stop;
     _Atomic uint64_t acknowledged;
     bool joined;
@@ -53,11 +53,18 @@ static bool send_message(struct client *c, struct wire *w, struct message *m)
     return answered;
 }
 
+static bool connect_to(const struct crowd *crowd, struct wire *w)
+{
+    unsigned port = atomic_load(&crowd->port);
+
+    return port != 0 && wire_connect(w, port);
+}
+
 /* A connection that stands, or none when the clients are told to stop. */
 static bool reach(struct client *c, struct wire *w, bool *connected)
 {
     while (!*connected && !atomic_load(&c->crowd->stop)) {
-        *connected = wire_connect(w, atomic_load(&c->crowd->port));
+        *connected = connect_to(c->crowd, w);
         if (!*connected)
             clock_sleep_ms(1);
     }
@@ -71,7 +78,7 @@ static void deliver(struct client *c, struct message *m, struct wire *w, bool *c
 
     for (;;) {
         /* Told to stop, keyed ones are still brought home: the server runs. */
-        if (!*connected && !(*connected = wire_connect(w, atomic_load(&c->crowd->port)))) {
+        if (!*connected && !(*connected = connect_to(c->crowd, w))) {
             clock_sleep_ms(1);
             end = end != 0 ? end : clock_mono_ns() + DEADLINE_MS * NS_PER_MS;
             if (clock_mono_ns() >= end)
@@ -120,6 +127,7 @@ static void kill_again_and_again(struct server *s, struct crowd *crowd, unsigned
 
         EVENTUALLY(atomic_load(&crowd->acknowledged) > before);
         clock_sleep_ms((uint32_t)rand_r(&seed) % KILL_WITHIN_MS);
+        atomic_store(&crowd->port, 0);
         server_kill(s);
         server_again(s);
         atomic_store(&crowd->port, s->public_port);

@@ -44,12 +44,12 @@ TEST(a_file_system_that_becomes_read_only_is_an_outage_until_it_is_mounted_anew)
     if (dir == NULL)
         skip();
     t = SCENE(f, .dir = dir, .stalls = true);
-    people_server_gone(t.c);
     for (unsigned i = 0; i < rounds; i++) {
         people_await(t.c, SOME);
         break_before_a_sync(f, dir);
         scene_outage_begin(&t, SOME);
         scene_outage_end(&t);
+        people_server_gone(t.c);
         server_stop(t.s);
         mount_ext4_again(f, &fs);
         scene_server_again(&t);

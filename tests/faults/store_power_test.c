@@ -14,6 +14,7 @@ enum { FEW = 10, WITHIN_MS = 150 };
 
 static void cut_power(struct scene *t)
 {
+    people_server_gone(t->c);
     server_kill(t->s);
     disk_mend(t->d);
     disk_cut_power(t->d, t->s);
@@ -26,7 +27,6 @@ TEST(what_was_acknowledged_survives_power_cuts_once)
     struct scene t = SCENE(*state, .remembers = true, .pause_ms = 2);
     struct reckoning sum;
 
-    people_server_gone(t.c);
     print_message("  %u rounds, seed %u\n", rounds, seed);
     for (unsigned i = 0; i < rounds; i++) {
         people_await(t.c, FEW);
@@ -50,7 +50,6 @@ TEST(and_power_cuts_while_the_disk_fails)
     struct scene t = SCENE(*state, .remembers = true, .pause_ms = 2);
     struct reckoning sum;
 
-    people_server_gone(t.c);
     for (unsigned i = 0; i < rounds; i++) {
         people_await(t.c, FEW);
         DISK_BREAK(t.d, .call = DISK_SYNC, .error = EIO, .n = (int32_t)(i % 3) + 1);

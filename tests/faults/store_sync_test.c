@@ -120,12 +120,12 @@ TEST(it_ends_in_order_on_a_disk_that_syncs_no_more)
     struct scene t = SCENE(*state, .faulty = true);
     struct reckoning sum;
 
-    people_server_gone(t.c);
     for (unsigned i = 0; i < rounds; i++) {
         people_await(t.c, SOME);
         DISK_BREAK(t.d, .call = DISK_SYNC, .error = EIO);
         if (i % 2 == 0)
             assert_store_down(t.s);
+        people_server_gone(t.c);
         server_stop(t.s);
         disk_mend(t.d);
         scene_server_again(&t);

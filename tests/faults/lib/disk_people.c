@@ -104,8 +104,10 @@ static bool try_once(struct person *p, struct message *m)
 
 static bool reach(struct person *p)
 {
-    if (!p->connected)
-        p->connected = wire_connect(&p->wire, p->people->port);
+    unsigned port = p->people->port;
+
+    if (!p->connected && port != 0)
+        p->connected = wire_connect(&p->wire, port);
     return p->connected;
 }
 
@@ -213,6 +215,7 @@ void people_outage(struct people *c, bool on)
 void people_server_gone(struct people *c)
 {
     c->gone = true;
+    c->port = 0;
 }
 
 /* Answers that the old one left half may still be noticed: `gone` stays. */

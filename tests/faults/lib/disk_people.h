@@ -32,7 +32,7 @@ void people_await_refused(const struct people *c, uint64_t more);
 void people_outage(struct people *c, bool on);
 /*
  * The server was ended and started again: what breaks on the way is no fault. Call `gone` before it
- * ends.
+ * ends, each time: from then on nobody connects, since another program's server may get the port.
  */
 void people_server_gone(struct people *c);
 void people_server_back(struct people *c, const struct server *s);
