@@ -224,7 +224,7 @@ faults:                       ## every fault and hostile input in its long form;
 	$(Q)$(SETUP) test
 	$(Q)rm -f build/promises
 	+$(Q)$(PROMISE) $(MAKE) --no-print-directory JOBS=1 faults-suite
-	+$(Q)$(PROMISE) $(MAKE) --no-print-directory SETUP=: crash units-check
+	+$(Q)$(PROMISE) $(MAKE) --no-print-directory SETUP=: crash soak units-check
 	+$(Q)$(PROMISE) $(MAKE) --no-print-directory SETUP=: FUZZ_TIME=$(or $(FUZZ_TIME),600) fuzz
 	$(Q)tools/reliability.py build/promises docs/reliability.md
 

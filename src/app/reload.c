@@ -29,8 +29,8 @@ static bool emptied(const struct app *app, struct err *err)
 
     if (path == NULL || stat(path, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size > 0)
         return false;
-    (void)err_set(err, ERR_INVALID, "'%s' is empty; write a comment into it if that is meant",
-                  path);
+    (void)err_set(err, ERR_INVALID,
+                  "%s: the file is empty; write a comment into it if that is meant", path);
     return true;
 }
 

@@ -57,8 +57,7 @@ static const char *const statements[SQL_COUNT] = {
 
 /* ---- small things ---- */
 
-/* The file itself, mode 0600 when it is made; again when a signal interrupts it. */
-static int open_file(const char *path, int flags)
+int store_open_file(const char *path, int flags)
 {
     int fd;
 
@@ -85,7 +84,7 @@ static bool same_file(const char *path, const struct file_id *opened, struct err
     if (!file_id(path, &now, err))
         return false;
     if (now.dev != opened->dev || now.ino != opened->ino)
-        return err_set(err, ERR_IO, "'%s' was replaced while it was open", path);
+        return err_set(err, ERR_CONFLICT, "'%s' was replaced while it was open", path);
     return true;
 }
 
@@ -111,6 +110,14 @@ bool backend_fail(const struct store_backend *b, struct err *err, const char *do
     if (rc == SQLITE_CORRUPT || rc == SQLITE_NOTADB)
         b->options->checked = false;
     return db_fail(b->db, err, doing);
+}
+
+bool backend_in_use(const struct store_backend *b, struct err *err)
+{
+    return err_set(
+        err, ERR_CONFLICT,
+        "cannot checkpoint: somebody else uses the store '%s', so its log was not emptied",
+        b->path);
 }
 
 bool backend_run(
@@ -170,7 +177,9 @@ static void sqlite_close(struct store_backend *b)
 {
     int how = was_renamed(b) ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE;
 
-    if (b->spoilt)
+    bool settled = b->fd >= 0 && !b->spoilt && log_settle(b, NULL);
+
+    if (b->db != NULL && !settled)
         MUST(sqlite3_db_config(b->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL) == SQLITE_OK);
     else if (b->log_pages > 0)
         (void)sqlite3_wal_checkpoint_v2(b->db, NULL, how, NULL, NULL);
@@ -211,7 +220,7 @@ static uint64_t last_used_ms(const char *path)
  */
 static bool create_file(const char *path, struct err *err)
 {
-    int fd = open_file(path, O_RDWR | O_CREAT | O_EXCL);
+    int fd = store_open_file(path, O_RDWR | O_CREAT | O_EXCL);
     bool ok;
 
     if (fd < 0)
@@ -267,13 +276,13 @@ static bool note_files(struct store_backend *b, struct err *err)
 {
     if (!file_id(b->path, &b->file, err))
         return false;
-    b->fd = open_file(b->path, O_PATH);
+    b->fd = store_open_file(b->path, O_PATH);
     if (b->fd < 0)
         return err_set_errno(err, errno, "cannot look at the store '%s'", b->path);
     if (!backend_run(b, SQL_PROBE, SQLITE_OK, "read it", err) ||
         !file_id(b->log_path, &b->log, err))
         return false;
-    b->log_fd = open_file(b->log_path, O_RDONLY);
+    b->log_fd = store_open_file(b->log_path, O_RDONLY);
     if (b->log_fd < 0)
         return err_set_errno(err, errno, "cannot open '%s'", b->log_path);
     guard_note(b);
@@ -383,7 +392,10 @@ bool sqlite_begin(struct store_backend *b, struct err *err)
 
 bool sqlite_commit(struct store_backend *b, struct err *err)
 {
-    return backend_run(b, SQL_COMMIT, SQLITE_OK, "commit", err) && guard_check(b, err);
+    if (backend_run(b, SQL_COMMIT, SQLITE_OK, "commit", err))
+        return guard_check(b, err);
+    b->settled = false;
+    return false;
 }
 
 /* Some errors have rolled back already. */

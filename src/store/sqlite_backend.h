@@ -63,6 +63,7 @@ struct store_backend {
     int log_pages;                 /* in the log after the last commit */
     int checked_pages;             /* log_pages at the last checkpoint */
     bool traces;                   /* the log may hold what was deleted */
+    bool settled;                  /* all of the log is on the disk, or never was said to be */
     bool spoilt;                   /* somebody changed a file in place: it is left as it is */
     struct guard guard;
 };
@@ -78,6 +79,18 @@ bool backend_fail(const struct store_backend *b, struct err *err, const char *do
 
 /* Keeps used_ms for the next start. After each write to the file, which it notes (guard_note). */
 void backend_stamp(struct store_backend *b);
+
+/* Always false: another process keeps the log from being emptied. Whoever waits may try again. */
+bool backend_in_use(const struct store_backend *b, struct err *err);
+
+/* The file itself, mode 0600 when it is made; again when a signal interrupts it. As open(2). */
+int store_open_file(const char *path, int flags);
+
+/*
+ * sqlite_settle.c: before the first checkpoint of a log that was found, or is left by a commit that
+ * failed. Afterwards all of it is on the disk.
+ */
+MUST_CHECK bool log_settle(struct store_backend *b, struct err *err);
 
 /* sqlite_guard.c: what was noted is how the file shall be, until SQLite writes to it again. */
 void guard_note(struct store_backend *b);

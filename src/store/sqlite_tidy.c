@@ -32,12 +32,7 @@ bool sqlite_checkpoint(struct store_backend *b, struct err *err)
 {
     bool empty = false;
 
-    return empty_log(b, &empty, err) &&
-           (empty ||
-            err_set(
-                err, ERR_CONFLICT,
-                "cannot checkpoint: somebody else uses the store '%s', so its log was not emptied",
-                b->path));
+    return log_settle(b, err) && empty_log(b, &empty, err) && (empty || backend_in_use(b, err));
 }
 
 /* Submissions must not wait for a reader; without success it is tried again a minute later. */

@@ -296,7 +296,7 @@ static void shut(struct writer *w)
         w->spoilt = w->down_err.kind == ERR_INVALID;
     } else if (!w->ops->probe(w->backend, &err)) {
         log_last(w, OP_PROBE, &err);
-        w->spoilt = true;
+        w->spoilt = err.kind != ERR_IO && err.kind != ERR_UNAVAILABLE; /* those may pass */
     } else if (!w->ops->checkpoint(w->backend, &err)) {
         log_last(w, OP_CHECKPOINT, &err);
     }

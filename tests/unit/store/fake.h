@@ -33,7 +33,8 @@ struct store_backend {
     _Atomic size_t to_expire;      /* submissions, by EXPIRE_STEP in each tidy */
     _Atomic bool backing_up;       /* a backup is under way, and goes on until told to stop */
     _Atomic bool endless_backups;
-    int users; /* checkpoints that somebody else holds up */
+    _Atomic bool replaced; /* what a probe finds */
+    int users;             /* checkpoints that somebody else holds up */
 };
 
 enum { EXPIRE_STEP = 10, BACKUP_BYTES = 4096 };
@@ -128,7 +129,7 @@ static bool fake_checkpoint(struct store_backend *b, struct err *err)
 
 static bool fake_probe(struct store_backend *b, struct err *err)
 {
-    return act(b, PROBE, err);
+    return act(b, PROBE, err) && (!b->replaced || err_set(err, ERR_CONFLICT, "replaced"));
 }
 
 static bool fake_tidy(struct store_backend *b,
