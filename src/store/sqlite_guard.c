@@ -48,15 +48,16 @@ static sqlite3_file *file_of(const struct store_backend *b)
 static bool read_index(const struct store_backend *b, struct log_index *ret)
 {
     sqlite3_file *file = file_of(b);
-    unsigned char p[INDEX_HEADER];
+    uint64_t words[INDEX_HEADER / sizeof(uint64_t)];
+    const unsigned char *p = (const unsigned char *)words;
     void volatile *map = NULL;
     uint16_t page;
 
     if (file == NULL || file->pMethods->iVersion < 2 ||
         file->pMethods->xShmMap(file, 0, INDEX_BLOCK, 0, &map) != SQLITE_OK || map == NULL)
         return false;
-    for (size_t i = 0; i < INDEX_HEADER; i++)
-        p[i] = ((const unsigned char volatile *)map)[i];
+    for (size_t i = 0; i < ARRAY_LEN(words); i++)
+        words[i] = ((const uint64_t volatile *)map)[i];
     if (memcmp(p, p + INDEX_COPY, INDEX_COPY) != 0)
         return false;
     memcpy(&page, p + INDEX_PAGE_AT, sizeof(page));
