@@ -70,13 +70,21 @@ static bool due(const struct conn *c)
            (c->rq != NULL || l->now_ns <= due_ns + WATCH_AFTER_MS * NS_PER_MS);
 }
 
+/* A look at the moment when the kernel gives up finds nothing unacknowledged: one is no proof. */
 static void watch_stall(struct conn *c)
 {
     uint64_t ms;
 
     if ((c->stalled_ns == 0 && !due(c)) || !stalled_ms(c, &ms))
         return;
-    c->stalled_ns = ms >= c->loop->write_timeout_ms / 2 ? c->loop->now_ns - ms * NS_PER_MS : 0;
+    if (ms >= c->loop->write_timeout_ms / 2) {
+        c->stalled_ns = c->loop->now_ns - ms * NS_PER_MS;
+        c->moved = false;
+    } else if (c->moved) {
+        c->stalled_ns = 0;
+    } else {
+        c->moved = true;
+    }
 }
 
 void ended_watch(struct conn *c)

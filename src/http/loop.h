@@ -63,6 +63,7 @@ struct conn {
     size_t written;         /* bytes written when the last request was finished */
     uint64_t waiting_ns;    /* monotonic: since when it waits for a request */
     uint64_t stalled_ns; /* monotonic: since when what was sent goes unacknowledged; 0: not long */
+    bool moved;          /* the last look at a stall found none */
     bool cut;            /* by a tick: counted and shut down */
     struct ip peer;
     uint8_t peer_text_len;
