@@ -8,6 +8,7 @@
 #include "http/ended.h"
 #include "metrics/exposition.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <signal.h>
@@ -299,7 +300,13 @@ static void vanish(unsigned write_ms)
 
     start(&b, LONG_MS, write_ms);
     fd = meet(&b, 0);
-    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter)), 0);
+    if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter)) != 0) {
+        assert_int_equal(errno, EPERM);
+        print_message("skipped: this kernel lets only root make a client deaf\n");
+        (void)close(fd);
+        stop(&b);
+        skip();
+    }
     send_all(fd, HELLO);
     end_all(&b, &fd, 1);
     expect(&b, 0, 0, 1);
